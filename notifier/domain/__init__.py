@@ -1,0 +1,1 @@
+"""RULES: pure functions and tables over plain values. Standard library only; no clock, no session, no Flask."""

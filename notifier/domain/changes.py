@@ -1,0 +1,125 @@
+"""What a change is and what it must say before it may be announced."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from notifier.domain.register import SUBPROCESSOR_FIELDS, EngagementValue, differences, missing
+from notifier.domain.sentences import N_, Sentence
+
+
+class ChangeKind(StrEnum):
+    """The four acts on a list."""
+
+    ADD = "add"
+    REPLACE = "replace"
+    REMOVE = "remove"
+    MODIFY = "modify"
+
+
+KIND_NAMES: Mapping[ChangeKind, str] = {
+    ChangeKind.ADD: N_("Addition"),
+    ChangeKind.REPLACE: N_("Replacement"),
+    ChangeKind.REMOVE: N_("Removal"),
+    ChangeKind.MODIFY: N_("Modification"),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One engagement before and after; `before.ref` and `after.ref` differ in a replacement only."""
+
+    before: EngagementValue | None
+    after: EngagementValue | None
+
+    @property
+    def ref(self) -> str:
+        """The engagement the item is about: the new one where there is one."""
+        value = self.after or self.before
+        assert value is not None, "an item needs a before or an after"
+        return value.ref
+
+
+def kind_of(before: EngagementValue | None, after: EngagementValue | None) -> ChangeKind:
+    """Which of the four acts a pair of values is."""
+    if before is None:
+        return ChangeKind.ADD
+    if after is None:
+        return ChangeKind.REMOVE
+    return ChangeKind.MODIFY if before.ref == after.ref else ChangeKind.REPLACE
+
+
+# Fields in which something new can only inform: spelling, how to reach the vendor, proof it gained.
+_INFORMING = frozenset(
+    {"also_known_as", "website", "contact", "registration_no", "certificates", "relation", "since"}
+)
+# Fields that are sets: losing members narrows, gaining one widens.
+_SETS = ("data_categories", "data_subjects", "locations", "services")
+
+
+def opens_window(items: Sequence[Item]) -> bool:
+    """Whether the customers must be given a window to object, or are only informed (design: the gate).
+
+    An addition, a replacement and every widening open one: another entity, more data, a new place, another
+    purpose, another or weaker transfer basis, a service newly affected. A removal, a narrowing and a
+    correction of spelling inform. A person may raise the answer, never lower it.
+    """
+    return any(_widens(item) for item in items)
+
+
+def _widens(item: Item) -> bool:
+    kind = kind_of(item.before, item.after)
+    if kind is not ChangeKind.MODIFY:
+        return kind is not ChangeKind.REMOVE
+    assert item.before is not None
+    assert item.after is not None
+    return any(_field_widens(name, item.before, item.after) for name in differences(item.before, item.after))
+
+
+def _field_widens(name: str, before: EngagementValue, after: EngagementValue) -> bool:
+    if name in _INFORMING:
+        return False
+    old, new = getattr(before, name), getattr(after, name)
+    if name == "services" and not new:
+        return bool(old)  # no services recorded means all of them
+    if name == "services" and not old:
+        return False
+    if name in _SETS:
+        return not {_plain(v) for v in new} <= {_plain(v) for v in old}
+    return _plain(old) != _plain(new)
+
+
+def _plain(text: str) -> str:
+    """Spelling taken away: case, punctuation and spaces do not make another company or another activity."""
+    return "".join(ch for ch in text.casefold() if ch.isalnum())
+
+
+def gaps(items: Sequence[Item], *, planned_start_given: bool, reason: str) -> list[Sentence]:
+    """Everything that is still missing before a change may go to review, all of it at once."""
+    found: list[Sentence] = []
+    if not reason.strip():
+        found.append(Sentence(N_("Say in a sentence why this change is made; customers read it")))
+    if not planned_start_given:
+        found.append(Sentence(N_("Give the planned start")))
+    for item in items:
+        if item.after is not None:
+            name = item.after.legal_name or item.after.ref
+            found += [Sentence(N_("%(name)s: %(gap)s"), {"name": name, "gap": str(gap)}) for gap in missing(item.after)]
+    return found
+
+
+def shared_fields(value: EngagementValue) -> dict[str, object]:
+    """The fields of the legal entity, which every engagement of the same company shares."""
+    return {name: getattr(value, name) for name in SUBPROCESSOR_FIELDS}
+
+
+def services_of(items: Sequence[Item], all_services: Collection[str]) -> tuple[str, ...]:
+    """The services a change concerns, sorted; an engagement without services concerns all."""
+    found: set[str] = set()
+    for item in items:
+        for value in (item.before, item.after):
+            if value is not None:
+                found |= set(value.services) or set(all_services)
+    return tuple(sorted(found))

@@ -1,0 +1,86 @@
+"""Every "no" the service can say, each with a code for programs and a sentence for people.
+
+Rules and verbs raise `Refusal(code, …)`; `web/problems.py` and `cli` translate it once, each in its own way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+from notifier.domain.sentences import N_, Fact, Sentence
+
+
+class Family(Enum):
+    """What kind of no it is; the doors choose their answer (HTTP status, exit code) by this alone."""
+
+    CONFLICT = 409  # the thing is not in a state for that, or something still stands against it
+    FORBIDDEN = 403  # this person may not
+    UNKNOWN = 404  # no such thing
+    INVALID = 422  # what was handed in is not usable
+
+
+_C, _F, _U, _I = Family.CONFLICT, Family.FORBIDDEN, Family.UNKNOWN, Family.INVALID
+
+REFUSALS: dict[str, tuple[Family, str]] = {
+    "no_such_move": (_C, N_("This is %(state)s now, and cannot be moved by “%(action)s” from there.")),
+    "overtaken": (_C, N_("Somebody else was faster: this is %(state)s now. Look at it again before you decide.")),
+    "role_missing": (_F, N_("This step is for people with the role %(roles)s.")),
+    "person_needed": (_F, N_("This step has to be taken by a person, with their own sign-in or token.")),
+    "second_person": (_F, N_("A second person has to do this: you have already acted on it yourself.")),
+    "reason_missing": (_I, N_("Say why: this step needs a reason.")),
+    "incomplete": (_C, N_("Something the notice needs is still missing:")),
+    "unknown": (_U, N_("There is no %(what)s “%(ref)s”.")),
+    "unknown_person": (_U, N_("There is no person with the address %(email)s.")),
+    "sign_in_failed": (_F, N_("The address or the password is wrong.")),
+    "token_invalid": (_F, N_("This token is not valid, or has been revoked.")),
+    "link_invalid": (_U, N_("This link is not one of ours, or has been cut short.")),
+    "link_revoked": (_F, N_("This link has been revoked. Ask for a fresh one.")),
+    "blocked": (_C, N_("This cannot start yet. Still standing in its way:")),
+    "start_too_early": (
+        _C,
+        N_("The planned start %(start)s is too early; the earliest date every customer's terms allow is %(earliest)s."),
+    ),
+    "start_missing": (_I, N_("Give the planned start.")),
+    "nothing_to_announce": (_I, N_("Name at least one approved change.")),
+    "no_notice_contact": (_C, N_("Some customers have no notice contact, so nobody could be told:")),
+    "transport_outbox": (
+        _C, N_("Letters would only be written to the outbox folder. Set a real mail transport before you announce."),
+    ),
+    "nothing_changes": (_I, N_("Nothing would change by this.")),
+    "already_pending": (_C, N_("Change %(ref)s on the same engagement is not finished yet.")),
+    "bad_value": (_I, N_("%(field)s: %(problem)s")),
+    "bad_file": (_I, N_("The file cannot be read, and nothing was changed:")),
+    "baseline_exists": (
+        _C, N_("There is a list already. Leave out --baseline, and the differences are proposed as changes."),
+    ),
+    "objection_empty": (_I, N_("Write at least one sentence on why you object.")),
+    "not_terminable": (_C, N_("The right of termination for this objection is not open.")),
+    "right_still_open": (_C, N_("The right of termination is still open, or its letter is not proven yet.")),
+    "service_not_affected": (_I, N_("The service “%(service)s” is not affected by what was objected to.")),
+    "measure_missing": (_I, N_("Write down the measure both sides agreed on.")),
+    "demo_only": (_F, N_("This works in a demo data directory only.")),
+    "mail_elsewhere": (_C, N_("%(count)s letters are still queued.")),
+    "exists": (_C, N_("There is already a %(what)s “%(ref)s”.")),
+    "weak_password": (_I, N_("A password needs at least %(least)s characters.")),
+    "last_admin": (_C, N_("This is the last person with the role admin.")),
+    "consent_not_asked": (
+        _C, N_("No answer is waited for here: your terms do not ask for one, or the change was withdrawn or has started."),
+    ),
+}
+
+
+class Refusal(Exception):
+    """A refused act. `details` are further sentences, one per line, all of them at once."""
+
+    def __init__(self, code: str, *, details: Sequence[Sentence] = (), **facts: Fact) -> None:
+        family, message = REFUSALS[code]
+        self.code = code
+        self.family = family
+        self.sentence = Sentence(message, facts)
+        self.details = tuple(details)
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """One line of English: the sentence, then its details."""
+        return " ".join([str(self.sentence), "; ".join(str(d) for d in self.details)]).strip()

@@ -1,0 +1,97 @@
+"""Languages: gettext catalogues, dates in words, and the Jinja environments of letters and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import jinja2
+from babel.dates import format_date, format_datetime
+from babel.support import NullTranslations, Translations
+
+from notifier import paths
+from notifier.domain.sentences import Sentence
+
+LANGUAGES = ("en", "de", "fr", "it")
+SOURCE = "en"
+_LOCALES = {"en": "en_GB", "de": "de_CH", "fr": "fr_CH", "it": "it_CH"}
+
+
+def known(language: str | None) -> str:
+    """The language itself where we speak it ("de-CH" is "de"), else English."""
+    short = (language or "").replace("_", "-").split("-")[0].lower()
+    return short if short in LANGUAGES else SOURCE
+
+
+@lru_cache
+def translations(language: str) -> NullTranslations:
+    """The compiled catalogue of a language; English is the source and needs none."""
+    if language == SOURCE:
+        return NullTranslations()
+    return Translations.load(paths.locale(), [language], "notifier")
+
+
+def gettext(language: str) -> Callable[[str], str]:
+    """The function that puts one message into a language."""
+    catalogue = translations(language)
+    return lambda message: str(catalogue.ugettext(message))
+
+
+def say(sentence: Sentence, language: str, zone: str = "UTC") -> str:
+    """A rule's sentence in words: dates and moments written out, facts that are messages translated too."""
+    tell = gettext(language)
+    facts: dict[str, str | int] = {}
+    for name, fact in sentence.facts.items():
+        if isinstance(fact, datetime):
+            facts[name] = moment(fact, language, zone)
+        elif isinstance(fact, date):
+            facts[name] = day(fact, language)
+        else:
+            facts[name] = tell(fact) if isinstance(fact, str) and fact else fact
+    message = tell(sentence.message)
+    return message % facts if sentence.facts else message
+
+
+def day(value: date, language: str) -> str:
+    """A civil date with its weekday: "Tuesday, 7 April 2026", "Dienstag, 7. April 2026"."""
+    pattern = "EEEE, d MMMM y" if language == "en" else "full"
+    return str(format_date(value, pattern, locale=_LOCALES[language]))
+
+
+def short_day(value: date, language: str) -> str:
+    """A civil date without its weekday, for tables: "7 April 2026"."""
+    return str(format_date(value, "long", locale=_LOCALES[language]))
+
+
+def moment(value: datetime, language: str, zone: str) -> str:
+    """A moment in a zone, to the minute, with the zone's name."""
+    local = value.astimezone(ZoneInfo(zone))
+    pattern = "d MMMM y, HH:mm" if language in ("en", "fr", "it") else "d. MMMM y, HH:mm"
+    return f"{format_datetime(local, pattern, locale=_LOCALES[language])} ({zone})"
+
+
+@lru_cache
+def environment(language: str) -> jinja2.Environment:
+    """One Jinja environment per language over all templates; HTML escapes itself, text does not.
+
+    Templates say `_("…")`, `{% trans %}`, `{{ date|day }}`, `{{ date|short_day }}`, `{{ when|moment(zone) }}`
+    and `{{ sentence|say }}`. A name a template uses and nobody gave is an error.
+    """
+    env = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(paths.templates()),
+        undefined=jinja2.StrictUndefined,
+        autoescape=jinja2.select_autoescape(["html"]),
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
+    env.globals["language"] = language
+    env.filters["say"] = lambda sentence, zone="UTC": say(sentence, language, zone)
+    env.filters["day"] = lambda value: day(value, language)
+    env.filters["short_day"] = lambda value: short_day(value, language)
+    env.filters["moment"] = lambda value, zone: moment(value, language, zone)
+    return env
