@@ -1,0 +1,89 @@
+"""The database: one engine, transactions, migrations. Nobody else knows the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event
+from sqlmodel import Session
+
+from notifier import paths
+
+LOCK_WAIT = 2000  # milliseconds: a page may be slow, it must not hang
+
+
+class Database:
+    """An engine and its two kinds of session. Sessions never expire what they loaded: values outlive them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        if self.sqlite:
+            Path(sa.make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
+            self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+        else:
+            self.engine = sa.create_engine(
+                url,
+                pool_size=5,
+                pool_pre_ping=True,
+                connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC"},
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A writing session: commits at the end of the block, rolls back when it raises."""
+        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that only reads, and so never waits for a writer."""
+        engine = self.engine.execution_options(reading=True)
+        with Session(engine, expire_on_commit=False) as session:
+            yield session  # closing detaches what was loaded; a rollback here would empty it
+
+    def close(self) -> None:
+        """Gives all connections back to the system."""
+        self.engine.dispose()
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    # The driver must not open transactions behind our back: deferred ones lose updates silently.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: sa.Connection) -> None:
+    reading = connection.get_execution_options().get("reading")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def alembic_config(database: Database) -> Config:
+    """Alembic's configuration in code, so that it works from a wheel."""
+    config = Config()
+    config.set_main_option("script_location", str(paths.migrations()))
+    config.attributes["engine"] = database.engine
+    return config
+
+
+def migrate(database: Database) -> None:
+    """Brings the schema to the newest revision; does nothing where it is there already."""
+    command.upgrade(alembic_config(database), "head")
+
+
+def is_current(database: Database) -> bool:
+    """Whether the schema is at the newest revision."""
+    head = ScriptDirectory.from_config(alembic_config(database)).get_current_head()
+    with database.engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision() == head

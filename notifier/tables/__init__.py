@@ -1,0 +1,21 @@
+"""The schema, a file per noun. Import tables from here."""
+
+from notifier.tables.audit import AuditDetail, AuditEntry, AuditHead
+from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem
+from notifier.tables.clock import Lease
+from notifier.tables.customers import Contact, Customer, CustomerService
+from notifier.tables.listing import Edition, Publication
+from notifier.tables.mail import Blob, Delivery, DeliveryEvent, DeliveryEventDetail, Link, ProviderPost
+from notifier.tables.notices import Notice, NoticeChange, NoticeWindow
+from notifier.tables.objections import Objection, ObjectionChange, ObjectionMessage, Termination
+from notifier.tables.people import ApiToken, Countersignature, User
+from notifier.tables.register import Engagement, EngagementService, Service, SubProcessor
+from notifier.tables.settings import Setting
+
+__all__ = [
+    "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
+    "Blob", "Change", "ChangeItem", "Contact", "Countersignature", "Customer", "CustomerService", "Delivery",
+    "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Lease", "Link", "Notice", "NoticeChange",
+    "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "ProviderPost", "Publication", "Service",
+    "Setting", "SubProcessor", "Termination", "User",
+]
