@@ -1,0 +1,81 @@
+"""The clock's round: whatever is due by time alone, and whatever a lost ring left lying.
+
+Two clocks may run; the one that holds the lease row acts. Each duty has a transaction of its own, so that
+one that fails holds up none of the others.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from notifier import clock
+from notifier.domain.people import Door, system
+from notifier.house import House
+from notifier.tables import Lease, ProviderPost
+from notifier.workflow import deliveries, listing, releases, silence
+
+log = logging.getLogger("notifier.clock")
+ACTOR = system(Door.CLOCK)
+LEASE = timedelta(seconds=10)
+
+
+def keep_going(house: House, stop: Callable[[], bool]) -> None:
+    """Sweeps every `sweep_seconds` until `stop` says so. A database that is away is tried again."""
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    while not stop():
+        try:
+            if _take_lease(house, holder):
+                once(house)
+        except SQLAlchemyError as error:
+            log.error("the database does not answer: %s", str(error).splitlines()[0])
+        time.sleep(house.settings.sweep_seconds)
+
+
+def once(house: House) -> None:
+    """One round over all duties."""
+    now = clock.now()
+    with house.database.transaction() as session:
+        releases.start_due(session, actor=ACTOR, now=now)
+    with house.database.transaction() as session:
+        silence.note_ended(session, actor=ACTOR, now=now)
+    with house.database.transaction() as session:
+        deliveries.release_leases(session, actor=ACTOR, now=now)
+    with house.database.reading() as session:
+        bells = _bells(session, now)
+    for bell in bells:
+        house.ring(bell)
+
+
+def _bells(session: Session, now: datetime) -> list[str]:
+    """The jobs for which something waits."""
+    found = []
+    if deliveries.due(session, now):
+        found.append("notifier.jobs.deliver.deliver")
+    if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
+        found.append("notifier.jobs.events.digest")
+    newest = listing.newest(session)
+    if newest is not None and listing.published_edition(session) < newest.n:
+        found.append("notifier.jobs.publish.publish")
+    return found
+
+
+def _take_lease(house: House, holder: str) -> bool:
+    """Whether this process is the one that acts. The lease runs on the machine's own clock, not the demo's."""
+    now = clock.now() - clock.offset()
+    with house.database.transaction() as session:
+        row = session.exec(select(Lease).where(Lease.name == "clock").with_for_update()).first()
+        if row is None:
+            session.add(Lease(name="clock", holder=holder, until=now + LEASE))
+            return True
+        if row.holder != holder and row.until > now:
+            return False
+        row.holder, row.until = holder, now + LEASE
+        return True

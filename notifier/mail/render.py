@@ -1,0 +1,244 @@
+"""Letters: facts in, subject, text, HTML and headers out. Same facts, same bytes.
+
+The prose stands in `templates/email/<kind>/`, once per letter for all languages; here is only what a
+template cannot say plainly: which fields of a change a reader needs, and how a text part is folded.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, fields, is_dataclass, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from babel import Locale
+
+from notifier import text
+from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
+from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
+from notifier.domain.register import FIELD_NAMES, FIELDS, EngagementValue, differences
+
+WIDTH = 78
+LONGEST_SUBJECT = 255  # Mailjet refuses more
+_LONGEST_NAME = 60  # of a firm inside a subject: the last day stands behind it and must stay in sight
+_SAID_ELSEWHERE = frozenset({"ref", "legal_name", "services", "since"})
+
+# Control characters would break a header or a reader; bidirectional overrides would show a name or an
+# address as another one (Unicode TR 36, 2.4).
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One letter, ready for any transport; addresses are not part of it."""
+
+    subject: str
+    text: str
+    html: str
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One field of an engagement. `name` is a message; of a field that changes, `so_far` is its old value."""
+
+    name: str
+    value: str
+    so_far: str = ""
+    changed: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """What a letter shows of one or more engagements: `concerns` names them where the fields do not."""
+
+    concerns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True)
+class Act:
+    """One change as a letter tells it. `manner` is add, replace, remove or modify; `name` the sub-processor
+    it is about (the new one of a replacement, `old` its predecessor); `changed` the messages of the fields
+    that a modify changes; `opens` whether this customer may object to it."""
+
+    change: PublishedChange
+    manner: str
+    name: str
+    old: str
+    changed: tuple[str, ...]
+    services: str
+    opens: bool
+    blocks: tuple[Block, ...]
+
+    @property
+    def short_name(self) -> str:
+        """The name, cut to fit a subject."""
+        return textwrap.shorten(self.name, _LONGEST_NAME, placeholder="…")
+
+    @property
+    def short_old(self) -> str:
+        """The predecessor's name, cut to fit a subject."""
+        return textwrap.shorten(self.old, _LONGEST_NAME, placeholder="…")
+
+
+def render(facts: Facts) -> Letter:
+    """The letter for these facts, in their language (letters to staff: in English).
+
+    Raises `jinja2.UndefinedError` where a template asks for something the facts do not know: a letter with
+    a hole must not leave.
+    """
+    language = text.SOURCE if facts.kind in STAFF_LETTERS else text.known(facts.language)
+    templates = text.environment(language)
+    told = _told(_printable(facts), language)
+
+    def filled(part: str) -> str:
+        return templates.get_template(f"email/{facts.kind.value}/{part}").render(told)
+
+    told["subject"] = _subject(filled("subject.txt"))
+    return Letter(told["subject"], fold(filled("body.txt")), _tight(filled("body.html")), headers(facts))
+
+
+def headers(facts: Facts) -> dict[str, str]:
+    """RFC 3834: a receipt answers a message, every other letter starts by itself; `References` makes one
+    thread of all letters about an announcement or a case, as Message-ID cannot be set with Mailjet."""
+    answers = facts.kind is LetterKind.OBJECTION_RECEIVED
+    host = urlsplit(facts.base_url).hostname or "localhost"
+    return {
+        "Auto-Submitted": "auto-replied" if answers else "auto-generated",
+        "References": f"<{facts.thread}@{host}>",
+    }
+
+
+def fold(body: str) -> str:
+    """A text part: prose folded to 78 columns, never inside a word or an address; an indented line hangs by
+    two, a quoted one keeps its mark; no two blank lines in a row; ends with one newline."""
+    lines: list[str] = []
+    for line in body.splitlines():
+        if len(line) <= WIDTH:
+            lines.append(line.rstrip())
+            continue
+        mark = re.match(r"(?:> ?)?\s*(?:- )?", line)
+        first = mark.group() if mark else ""
+        hang = 2 if first.isspace() else 0
+        rest = first if first.startswith(">") else " " * (len(first) + hang)
+        folded = textwrap.wrap(
+            line[len(first):], WIDTH, initial_indent=first, subsequent_indent=rest,
+            break_long_words=False, break_on_hyphens=False,
+        )
+        lines.extend(folded or [first.rstrip()])
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+
+
+def _subject(filled: str) -> str:
+    return textwrap.shorten(filled, LONGEST_SUBJECT, placeholder=" …")
+
+
+def _tight(html: str) -> str:
+    """Without the indentation of the templates: forty changes must stay under the 100 kB at which mail
+    programs clip a letter."""
+    return re.sub(r"\s*\n\s*", "\n", html).strip() + "\n"
+
+
+def _told(facts: Facts, language: str) -> dict[str, Any]:
+    told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
+    told["language"] = language
+    if not isinstance(facts, StaffFacts):
+        opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
+        told["acts"] = tuple(act(c, facts.services, c.ref in opens, language) for c in facts.changes)
+    return told
+
+
+def act(change: PublishedChange, services: Iterable[ListedService], opens: bool, language: str) -> Act:
+    """A change as a letter in `language` tells it; `services` gives names for the slugs it may carry."""
+    names = {s.slug: s.name for s in services}
+    new = _names(i.after for i in change.items)
+    old = _names(i.before for i in change.items)
+    manner = _manner(change, old, new)
+    pairs = [i for i in change.items if i.before and i.after]
+    changed = {n for i in pairs for n in differences(i.before, i.after)} if manner == "modify" else set()
+    return Act(
+        change=change,
+        manner=manner,
+        name=new or old,
+        old=old,
+        changed=tuple(FIELD_NAMES[n] for n in FIELDS if n in changed),
+        services=", ".join(names.get(s, s) for s in change.services),
+        opens=opens,
+        blocks=_blocks(change.items, manner, names, language),
+    )
+
+
+def _manner(change: PublishedChange, old: str, new: str) -> str:
+    if not old:
+        return "add"
+    if not new:
+        return "remove"
+    return "replace" if change.kind == "replace" else "modify"
+
+
+def _names(values: Iterable[EngagementValue | None]) -> str:
+    """The firms' names, each once, in order."""
+    return ", ".join(dict.fromkeys(v.legal_name for v in values if v))
+
+
+def _blocks(
+    items: Iterable[PublishedItem], manner: str, names: dict[str, str], language: str
+) -> tuple[Block, ...]:
+    """One block per engagement; those that change in the same way share one (a firm's new address)."""
+    grouped: dict[tuple[Row, ...], list[str]] = {}
+    for item in items:
+        value = item.after or item.before
+        assert value
+        rows: tuple[Row, ...] = ()
+        concerns = value.activity
+        if manner == "modify" and item.before and item.after:
+            rows = tuple(_changed(item.before, item.after, names, language))
+            concerns = "" if "activity" in differences(item.before, item.after) else concerns
+        elif item.after:
+            rows, concerns = tuple(_filled(item.after, language)), ""
+        elif manner == "replace":
+            concerns = f"{value.legal_name}: {value.activity}"
+        grouped.setdefault(rows, []).extend([concerns] if concerns else [])
+    return tuple(Block(tuple(dict.fromkeys(c)), rows) for rows, c in grouped.items())
+
+
+def _filled(value: EngagementValue, language: str) -> Iterable[Row]:
+    """Every field that says something; what is not recorded is left out."""
+    for name in FIELDS:
+        if name not in _SAID_ELSEWHERE and getattr(value, name):
+            yield Row(FIELD_NAMES[name], _shown(name, value, {}, language))
+
+
+def _changed(
+    before: EngagementValue, after: EngagementValue, names: dict[str, str], language: str
+) -> Iterable[Row]:
+    for name in differences(before, after):
+        old, new = (_shown(name, v, names, language) for v in (before, after))
+        yield Row(FIELD_NAMES[name], new, old, changed=True)
+
+
+def _shown(name: str, value: EngagementValue, names: dict[str, str], language: str) -> str:
+    said = getattr(value, name)
+    if name == "services":
+        return ", ".join(names.get(s, s) for s in said)
+    listed = "; ".join(_country(s, language) for s in said) if isinstance(said, tuple) else said
+    return " ".join((_country(listed, language) if name == "country" else listed).split())
+
+
+def _country(code: str, language: str) -> str:
+    """A country's name for its two-letter code; anything else as it stands."""
+    return str(Locale.parse(language).territories.get(code, code)) if re.fullmatch("[A-Z]{2}", code) else code
+
+
+def _printable(value: Any) -> Any:
+    """The same value, all its strings without characters that cannot be printed."""
+    if type(value) is str:
+        return _UNPRINTABLE.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
+    if isinstance(value, tuple):
+        return tuple(_printable(v) for v in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _printable(getattr(value, f.name)) for f in fields(value)})
+    return value

@@ -1,0 +1,280 @@
+"""Letters over SMTP submission (RFC 6409): many over one connection, each in an envelope of its own.
+
+What is known after a break rests on one byte: until the dot that ends DATA is sent, the server cannot have
+taken the letter; once it is, only the server's reply can tell (RFC 5321, 4.1.1.4 and 4.5.3.2.6).
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from notifier.domain.refusals import Refusal
+from notifier.domain.sentences import N_
+from notifier.mail.transport import Batch, Message, Outcome, Verdict, address, alike, as_email, brief, message_id
+
+_OUTAGE = 30.0
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_SIGN_IN = (530, 534, 535, 538)  # RFC 4954: no letter can help these
+_NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
+
+
+@dataclass(frozen=True)
+class _Where:
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: bool
+    starttls: bool
+
+
+class _Down(Exception):
+    """The server cannot be used now; nothing of the letter at hand has left. `halt`: until a person acts."""
+
+    def __init__(self, code: str, words: str, *, halt: bool = False) -> None:
+        super().__init__(words)
+        self.code = code
+        self.halt = halt
+
+
+class Smtp:
+    """The transport over one SMTP server, `smtp://user:password@host:587?starttls=1` or `smtps://…`; user
+    and password percent-encoded. `clock` gives the moment (aware) that becomes each letter's Date.
+    `timeout` is how long, in seconds, a reply may take, and `verdict_timeout` the reply to a whole letter,
+    which may be scanned first. After `budget` seconds no further letter is begun: the rest comes back as
+    LATER. For one thread.
+
+    Raises Refusal `bad_value` for a URL that is none, or that would show the password to the network.
+    """
+
+    name = "smtp"
+    batch = 20
+
+    def __init__(
+        self, url: str, clock: Callable[[], datetime], *, timeout: float = 15.0, verdict_timeout: float = 45.0,
+        budget: float = 20.0,
+    ) -> None:
+        self._where = _parse(url)
+        self._clock = clock
+        self._timeout = timeout
+        self._verdict_timeout = verdict_timeout
+        self._budget = budget
+        self._server: smtplib.SMTP | None = None
+
+    def send(self, messages: Sequence[Message]) -> Batch:
+        """One envelope per message, in order. A server that offers DSN (RFC 3461) is asked to report delivery
+        and failure, with the ref as envelope id."""
+        outcomes: list[Outcome] = []
+        until = time.monotonic() + self._budget
+        for place, message in enumerate(messages):
+            rest, pause, halt = messages[place:], None, ""
+            if time.monotonic() >= until:
+                down = _Down("slow", "The server was too slow to take this letter in the same run.")
+            else:
+                try:
+                    outcomes.append(self._send(message))
+                    continue
+                except _Down as error:
+                    down = error
+                    pause, halt = (None, str(error)) if error.halt else (_OUTAGE, "")
+            left = alike(rest, Verdict.LATER, down.code, str(down), pause=pause, halt=halt)
+            return Batch((*outcomes, *left.outcomes), left.pause, left.halt)
+        return Batch(tuple(outcomes))
+
+    def close(self) -> None:
+        """Takes leave of the server; the next letter connects afresh."""
+        server, self._server = self._server, None
+        if server is not None:
+            with suppress(OSError):  # smtplib's own exceptions are among them
+                server.quit()
+            server.close()
+
+    def _send(self, message: Message) -> Outcome:
+        try:
+            letter = as_email(message, self._clock()).as_bytes()
+            sender, to = _mailbox(message.from_email), _mailbox(message.to_email)
+        except ValueError as error:
+            return Outcome(message.ref, Verdict.REFUSED, code="malformed", words=brief(str(error)))
+        kept = self._server is not None
+        try:
+            return self._envelope(message, sender, to, letter)
+        except _Down as down:
+            if not kept or down.halt:
+                raise
+        # Servers end a connection after so many letters, or so long a silence. That is no outage.
+        return self._envelope(message, sender, to, letter)
+
+    def _envelope(self, message: Message, sender: str, to: str, letter: bytes) -> Outcome:
+        if self._server is None:
+            self._server = self._connect()
+        server = self._server
+        try:
+            stopped = self._offer(server, message, sender, to, len(letter))
+            if stopped is None:
+                server.send(re.sub(rb"(?m)^\.", b"..", letter))
+        except OSError as error:
+            self._drop()
+            raise _Down("cut", f"The connection broke before the letter had left: {error}") from error
+        if stopped is not None:
+            self._reset(server)
+            return stopped
+        return self._finish(server, message)
+
+    def _offer(
+        self, server: smtplib.SMTP, message: Message, sender: str, to: str, size: int
+    ) -> Outcome | None:
+        """MAIL, RCPT and DATA: None when the server waits for the letter, else why it does not want it."""
+        dsn = server.has_extn("dsn")
+        about = ["RET=HDRS", f"ENVID={_xtext(message.ref)}"] if dsn else []
+        notify = ["NOTIFY=SUCCESS,FAILURE", f"ORCPT=rfc822;{_xtext(to)}"] if dsn else []
+        if server.has_extn("size"):
+            about.append(f"SIZE={size}")
+        code, words = server.mail(sender, about)
+        if code // 100 in (4, 5) and code not in (421, 552):  # 552 is about this letter's size, else it is us
+            reason = f"The server takes no letters from {sender}: {_said(words)}"
+            raise _Down(str(code), reason, halt=code >= 500)
+        if code // 100 == 2:
+            code, words = server.rcpt(to, notify)
+        if code // 100 == 2:
+            code, words = server.docmd("data")
+        if code == 354:
+            return None
+        if code == 421 or code // 100 not in (4, 5):
+            self._drop()
+            raise _Down(str(code), f"The server ended the connection: {_said(words)}")
+        if code in _SIGN_IN:
+            self._drop()
+            raise _Down(str(code), f"The server wants a sign-in: {_said(words)}", halt=True)
+        return _outcome(message, Verdict.LATER if code < 500 else Verdict.REFUSED, code, words)
+
+    def _finish(self, server: smtplib.SMTP, message: Message) -> Outcome:
+        """The dot, and the server's word on the letter. From here on a break leaves it in doubt."""
+        try:
+            if server.sock is not None:
+                server.sock.settimeout(self._verdict_timeout)
+            server.send(b".\r\n")
+            code, words = server.getreply()
+            if server.sock is not None:
+                server.sock.settimeout(self._timeout)
+        except OSError as error:
+            self._drop()
+            doubt = f"The connection broke before the server answered for the letter: {error}"
+            return Outcome(message.ref, Verdict.UNCERTAIN, code="cut", words=brief(doubt))
+        if code == 421 or code // 100 not in (2, 4, 5):
+            self._drop()
+        verdict = {2: Verdict.ACCEPTED, 4: Verdict.LATER, 5: Verdict.REFUSED}.get(code // 100, Verdict.UNCERTAIN)
+        return _outcome(message, verdict, code, words)
+
+    def _connect(self) -> smtplib.SMTP:
+        where = self._where
+        try:
+            server = self._open()
+        except ssl.SSLCertVerificationError as error:
+            raise _Down("certificate", f"{where.host}’s certificate cannot be trusted: {error}", halt=True) from error
+        except OSError as error:
+            raise _Down("unreachable", f"{where.host}:{where.port} was not reached: {error}") from error
+        try:
+            if where.starttls:
+                server.starttls(context=ssl.create_default_context())
+            server.ehlo_or_helo_if_needed()
+            if where.user:
+                server.login(where.user, where.password)
+            # The dot follows the letter in a packet of its own and must not wait for the letter's receipt.
+            assert server.sock is not None
+            server.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except (OSError, ValueError) as error:
+            server.close()
+            raise _refused_service(where, error) from error
+        return server
+
+    def _open(self) -> smtplib.SMTP:
+        name = socket.gethostname()
+        name = name if "." in name else "[127.0.0.1]"  # smtplib would ask the DNS, which may take its time
+        where = self._where
+        if where.tls:
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(where.host, where.port, name, timeout=self._timeout, context=context)
+        return smtplib.SMTP(where.host, where.port, name, timeout=self._timeout)
+
+    def _reset(self, server: smtplib.SMTP) -> None:
+        try:
+            server.rset()
+        except OSError:
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+
+
+def _refused_service(where: _Where, error: Exception) -> _Down:
+    """Why the server, once reached, does not serve us, and whether waiting can help."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _Down("certificate", f"{where.host}’s certificate cannot be trusted: {error}", halt=True)
+    if isinstance(error, smtplib.SMTPResponseException):
+        words = f"{where.host} does not let us in: {error.smtp_code} {_said(error.smtp_error)}"
+        return _Down(str(error.smtp_code), words, halt=error.smtp_code >= 500)
+    wrong = isinstance(error, smtplib.SMTPNotSupportedError | ValueError) or type(error) is smtplib.SMTPException
+    return _Down("cut", f"{where.host} does not let us in: {error}", halt=wrong)
+
+
+def _parse(url: str) -> _Where:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise _bad(str(error)) from error
+    if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
+        raise _bad(N_("Write it as smtp://user:password@host:587?starttls=1 or smtps://user:password@host."))
+    tls, starttls = parts.scheme == "smtps", _wants_starttls(parts)
+    where = _Where(
+        parts.hostname, port or (465 if tls else 587 if starttls else 25),
+        unquote(parts.username or ""), unquote(parts.password or ""), tls, starttls,
+    )
+    if where.user and not (tls or starttls or where.host in _LOOPBACK):
+        raise _bad(N_("The password would travel unencrypted. Add ?starttls=1, or use smtps://."))
+    return where
+
+
+def _wants_starttls(parts: SplitResult) -> bool:
+    options = parse_qs(parts.query, keep_blank_values=True)
+    told = options.pop("starttls", ["0"])
+    if options or told not in (["0"], ["1"]):
+        raise _bad(N_("The only option it may carry is ?starttls=1."))
+    return told == ["1"] and parts.scheme == "smtp"
+
+
+def _bad(problem: str) -> Refusal:
+    return Refusal("bad_value", field="NOTIFIER_SMTP_URL", problem=problem)
+
+
+def _mailbox(email: str) -> str:
+    found = address("", email)
+    return f"{found.username}@{found.domain}"
+
+
+def _xtext(value: str) -> str:
+    """RFC 3461, 4: what may not stand in a parameter is written as +XX."""
+    return _NOT_XTEXT.sub(lambda m: f"+{ord(m.group()):02X}", value)
+
+
+def _said(words: bytes | str) -> str:
+    return words.decode("utf-8", "replace") if isinstance(words, bytes) else words
+
+
+def _outcome(message: Message, verdict: Verdict, code: int, words: bytes) -> Outcome:
+    said = _said(words)
+    enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}\b", said)
+    number = f"{code} {enhanced.group()}" if enhanced else str(code)
+    taken = message_id(message) if verdict is Verdict.ACCEPTED else ""
+    return Outcome(message.ref, verdict, provider_id=taken, code=number, words=brief(said))

@@ -1,0 +1,179 @@
+"""What every way out has in common: the message, what became of it, and the message as an RFC 5322 letter.
+
+Three transports exist: `mailjet`, `smtp` and `outbox`. Each sends one message to one recipient, never a Cc or
+Bcc list, and answers with one `Outcome` per message, in the order of the messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email.header import Header
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP, EmailPolicy
+from enum import StrEnum
+from typing import Any, Protocol
+
+WORDS = 500
+_LINE = 78
+_RENAMED = "ßς"  # Python's codec (RFC 3490) would turn these into another domain than RFC 5891 does
+
+
+@dataclass(frozen=True)
+class Message:
+    """One letter to one address, ready to leave. `ref` is the delivery's UUID and goes along as Mailjet's
+    CustomID, as the SMTP envelope id and as the left side of the Message-ID, so that every answer finds its
+    delivery.
+    `headers` are further header lines, among them never From, To, Subject, Reply-To, Date or Message-ID."""
+
+    ref: str
+    to_email: str
+    to_name: str
+    subject: str
+    text: str
+    html: str
+    headers: Mapping[str, str]
+    from_email: str
+    from_name: str
+    reply_to: str
+
+
+class Verdict(StrEnum):
+    """What became of one message."""
+
+    ACCEPTED = "accepted"  # the other side has taken it over
+    REFUSED = "refused"  # for good: sending it again would be refused again
+    LATER = "later"  # known not to have left; may succeed later
+    UNCERTAIN = "uncertain"  # nobody knows whether it left: look before it is repeated
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the message `ref`. `code` is the other side's own ("mj-0013", "550 5.1.1") or one of
+    ours ("timeout"), `words` what it said, in at most 500 characters. The provider's ids stand when it gave
+    any."""
+
+    ref: str
+    verdict: Verdict
+    provider_id: str = ""
+    provider_uuid: str = ""
+    code: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The outcomes of one `send`, in the order of its messages. `pause` asks the whole lane to wait that many
+    seconds; `halt` says why it must stop until a person acts (credentials, a sender not authorised)."""
+
+    outcomes: tuple[Outcome, ...]
+    pause: float | None = None
+    halt: str = ""
+
+
+class Transport(Protocol):
+    """A way out. `batch` is how many messages one `send` takes at most."""
+
+    name: str
+    batch: int
+
+    def send(self, messages: Sequence[Message]) -> Batch:
+        """One outcome per message. Never raises for anything the provider, the server or the network does."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of connections. A transport that was closed can still send; it connects afresh."""
+        ...
+
+
+def alike(
+    messages: Sequence[Message], verdict: Verdict, code: str, words: str, *,
+    pause: float | None = None, halt: str = "",
+) -> Batch:
+    """A batch all of whose messages share one fate."""
+    said = brief(words)
+    return Batch(tuple(Outcome(m.ref, verdict, code=code, words=said) for m in messages), pause, brief(halt))
+
+
+def brief(words: str) -> str:
+    """What the other side said, on one line, without control characters, in at most 500 characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in words[: 8 * WORDS]).split())
+    return line if len(line) <= WORDS else line[: WORDS - 1] + "…"
+
+
+class _Folding(EmailPolicy):
+    """Folds headers as their readers need them. The standard policy turns a long link or id, as
+    List-Unsubscribe and References carry them, into encoded words, which no reader there undoes, and loses
+    blanks of a long subject that is not ASCII."""
+
+    def fold(self, name: str, value: Any) -> str:
+        """The header `name` as lines that end in CRLF; an address header holds one mailbox."""
+        line = str(value)
+        if line.isascii():
+            return _fold(name, line)
+        boxes: tuple[Address, ...] = getattr(value, "addresses", ())
+        words = Header(boxes[0].display_name if boxes else line, "utf-8", _LINE, name).encode(linesep="\r\n")
+        mailbox = f"\r\n <{boxes[0].addr_spec}>" if boxes else ""
+        return f"{name}: {words}{mailbox}\r\n"
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """The same as bytes."""
+        return self.fold(name, value).encode("ascii")
+
+
+def _fold(name: str, value: str) -> str:
+    first, *words = value.split(" ")
+    lines = [f"{name}: {first}"]
+    for word in words:
+        if word and len(lines[-1]) + 1 + len(word) > _LINE:
+            lines.append("")
+        lines[-1] += f" {word}"
+    return "\r\n".join(lines) + "\r\n"
+
+
+_POLICY = _Folding(max_line_length=_LINE, linesep=SMTP.linesep, cte_type="7bit", raise_on_defect=False)
+
+
+def as_email(message: Message, date: datetime) -> EmailMessage:
+    """The letter as mail: multipart/alternative, UTF-8, text first; all of it 7-bit, so that no relay recodes
+    it and a signature over it holds. `date` is an aware moment. Same message and date, same bytes.
+
+    Raises ValueError for a header or an address that cannot stand in a mail (a line break, no domain).
+    """
+    letter = EmailMessage(policy=_POLICY)
+    letter["From"] = address(message.from_name, message.from_email)
+    letter["To"] = address(message.to_name, message.to_email)
+    if message.reply_to:
+        letter["Reply-To"] = address("", message.reply_to)
+    letter["Subject"] = message.subject
+    letter["Date"] = date
+    letter["Message-ID"] = message_id(message)
+    for name, value in message.headers.items():
+        letter[name] = value
+    letter.set_content(message.text, cte="quoted-printable")
+    # "=_" can stand in no quoted-printable body, so the boundary needs no luck and the bytes no chance.
+    letter.make_alternative(boundary=f"=_{message.ref}")
+    letter.add_alternative(message.html, subtype="html", cte="quoted-printable")
+    return letter
+
+
+def message_id(message: Message) -> str:
+    """The Message-ID, `<ref@domain of the sender>`: the same each time the letter is sent."""
+    return f"<{message.ref}@{address('', message.from_email).domain}>"
+
+
+def address(name: str, email: str) -> Address:
+    """A mailbox, its domain in ASCII. Raises ValueError where the address is none."""
+    local, _, domain = email.rpartition("@")
+    if not local or not domain or any(c.isspace() or not c.isprintable() for c in email):
+        raise ValueError(f"“{email}” is not an e-mail address.")
+    if not local.isascii():  # would need SMTPUTF8 (RFC 6531) all the way to the mailbox
+        raise ValueError(f"“{email}” has letters before the @ that not every mail server takes.")
+    if any(c in domain for c in _RENAMED):
+        raise ValueError(f"Write the domain of “{email}” in its ASCII form (xn--…).")
+    try:
+        return Address(name, local, domain.encode("idna").decode("ascii"))
+    except UnicodeError as error:
+        raise ValueError(f"The domain of “{email}” is not valid.") from error

@@ -1,0 +1,301 @@
+"""The one door through which states move, and the chained log every act leaves.
+
+`move` and `move_batch` are the only code that writes a state column of a stored row (tests/test_house.py
+holds it). Entries collect in the session and are chained just before the commit, so that the lock on the
+chain's head is always the last one a transaction takes: writers cannot deadlock over it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+import rfc8785
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Session, SQLModel, col, select
+
+from notifier.domain import merkle
+from notifier.domain.listing import moment
+from notifier.domain.people import Actor, Kind
+from notifier.domain.refusals import Refusal
+from notifier.domain.states import CHANGE, DELIVERY, NOTICE, OBJECTION, Machine, Move, Need
+from notifier.tables import (
+    AuditDetail,
+    AuditEntry,
+    AuditHead,
+    Change,
+    Delivery,
+    DeliveryEvent,
+    DeliveryEventDetail,
+    Notice,
+    Objection,
+)
+
+MACHINE_OF: Mapping[type[SQLModel], Machine] = {
+    Change: CHANGE, Notice: NOTICE, Delivery: DELIVERY, Objection: OBJECTION,
+}
+_PENDING = "audit_pending"
+
+
+@dataclass
+class _Draft:
+    """An entry that waits for its place in the chain."""
+
+    entry: dict[str, Any]
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+def move(
+    session: Session,
+    row: Any,
+    action: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    checked: Collection[Need] = (),
+    besides: Collection[int | None] = (),
+    refs: Mapping[str, Any] | None = None,
+    detail: Mapping[str, Any] | None = None,
+) -> None:
+    """Moves one stored row by `action`, and leaves its audit entry in the same transaction.
+
+    `checked` are the needs the verb has looked at itself; `besides` the ids of people who acted on it before,
+    where a second person is needed. Raises Refusal no_such_move, role_missing, person_needed, reason_missing,
+    second_person, or overtaken where somebody else moved the row first.
+    """
+    machine = MACHINE_OF[type(row)]
+    legal = machine.find(row.state, action)
+    if legal is None:
+        raise Refusal("no_such_move", state=str(row.state), action=action)
+    permit(legal, actor)
+    _meet(legal, actor, reason, checked, besides)
+    model: Any = type(row)
+    result = session.execute(
+        sa.update(model)
+        .where(model.id == row.id, model.state == legal.source)
+        .values(state=legal.target)
+        .execution_options(synchronize_session=False)
+    )
+    if getattr(result, "rowcount", 0) != 1:
+        state = session.scalar(sa.select(model.state).where(model.id == row.id))
+        raise Refusal("overtaken", state=str(state))
+    set_committed_value(row, "state", legal.target)
+    note(
+        session, action, machine.name, subject_of(row), actor=actor, now=now,
+        before=legal.source, after=legal.target, refs=refs, reason=reason, detail=detail,
+    )
+
+
+def permit(legal: Move, actor: Actor) -> None:
+    """Raises Refusal person_needed or role_missing where `actor` may not make this move."""
+    if actor.kind in legal.by or actor.roles & legal.by:
+        return
+    roles = ", ".join(sorted(str(by) for by in legal.by if not isinstance(by, Kind)))
+    raise Refusal("role_missing", roles=roles) if actor.kind is Kind.PERSON else Refusal("person_needed")
+
+
+def _meet(
+    legal: Move, actor: Actor, reason: str, checked: Collection[Need], besides: Collection[int | None]
+) -> None:
+    if Need.REASON in legal.needs and not reason.strip():
+        raise Refusal("reason_missing")
+    if Need.SECOND_PERSON in legal.needs:
+        assert besides, f"{legal.action} needs to know who acted before"
+        if actor.kind is not Kind.PERSON or actor.id is None:
+            raise Refusal("person_needed")
+        if actor.id in besides:
+            raise Refusal("second_person")
+    unseen = legal.needs - {Need.REASON, Need.SECOND_PERSON} - set(checked)
+    assert not unseen, f"{legal.action} was called without looking at {sorted(unseen)}"
+
+
+def subject_of(row: Any) -> str:
+    """How the chain names a row: its public reference where it has one, else its id."""
+    return str(getattr(row, "ref", None) or getattr(row, "uid", None) or row.id)
+
+
+def note(
+    session: Session,
+    action: str,
+    subject_kind: str,
+    subject_id: str,
+    *,
+    actor: Actor,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    refs: Mapping[str, Any] | None = None,
+    reason: str = "",
+    detail: Mapping[str, Any] | None = None,
+    count: int = 1,
+    root: str = "",
+) -> None:
+    """Leaves an audit entry for an act. `refs` are ids, codes and moments only; whatever a person reads
+    (names, addresses, `reason`, before and after values) goes into `detail`, which can be erased."""
+    readable = {**(detail or {})}
+    if reason:
+        readable["reason"] = reason
+    if actor.os_user:
+        readable["os_user"] = actor.os_user
+    entry = {
+        "at": moment(now), "actor": actor.code, "door": str(actor.door), "action": action,
+        "subject_kind": subject_kind, "subject_id": subject_id, "before": str(before), "after": str(after),
+        "refs": dict(refs or {}), "count": count, "root": root,
+    }
+    session.info.setdefault(_PENDING, []).append(_Draft(entry, readable))
+
+
+@dataclass(frozen=True)
+class BatchMove:
+    """One delivery's move within a batch: what happened, when, and whether it moved its notice too."""
+
+    delivery: Delivery
+    action: str
+    at: datetime
+    key: str = ""
+    words: str = ""
+    raw: dict[str, Any] | None = None
+    notice: Notice | None = None
+    notice_action: str = ""
+
+
+def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, now: datetime) -> None:
+    """Moves many deliveries, and notices that mail events move with them, under one audit entry.
+
+    Each becomes an append-only DeliveryEvent; the entry carries their count and the Merkle root over them.
+    The caller holds the rows (claimed or locked) and only hands in legal moves. An empty `action` records an
+    event that moves nothing (a repeat, a late one). Raises Refusal overtaken like `move`.
+    """
+    if not moves:
+        return
+    batch = str(uuid4())
+    events = [_move_one(session, one, batch, actor, now) for one in moves]
+    session.execute(sa.insert(DeliveryEvent), events)
+    said = [
+        {"key": event["key"], "delivery_id": event["delivery_id"], "words": one.words[:500], "raw": one.raw}
+        for one, event in zip(moves, events, strict=True) if one.words or one.raw
+    ]
+    if said:
+        session.execute(sa.insert(DeliveryEventDetail), said)
+    actions = {one.action or "event" for one in moves}
+    note(
+        session, actions.pop() if len(actions) == 1 else "several", "delivery", "", actor=actor, now=now,
+        refs={"batch": batch}, count=len(moves), root=merkle.root([leaf(e) for e in events]),
+    )
+
+
+def _move_one(session: Session, one: BatchMove, batch: str, actor: Actor, now: datetime) -> dict[str, Any]:
+    before, after = _step(session, one.delivery, one.action, actor)
+    notice_before, notice_after = ("", "")
+    if one.notice is not None and one.notice_action:
+        notice_before, notice_after = _step(session, one.notice, one.notice_action, actor)
+    return {
+        "delivery_id": one.delivery.id, "kind": one.action or "event", "at": one.at,
+        "key": one.key or f"{batch}:{one.delivery.id}", "before": before, "after": after,
+        "notice_before": notice_before, "notice_after": notice_after,
+        "batch": batch, "recorded_at": now,
+    }
+
+
+def _step(session: Session, row: Any, action: str, actor: Actor) -> tuple[str, str]:
+    if not action:
+        return str(row.state), str(row.state)
+    model: Any = type(row)
+    legal = MACHINE_OF[model].find(row.state, action)
+    if legal is None:
+        raise Refusal("no_such_move", state=str(row.state), action=action)
+    permit(legal, actor)
+    result = session.execute(
+        sa.update(model).where(model.id == row.id, model.state == legal.source).values(state=legal.target)
+        .execution_options(synchronize_session=False)
+    )
+    if getattr(result, "rowcount", 0) != 1:
+        raise Refusal("overtaken", state=str(row.state))
+    set_committed_value(row, "state", legal.target)
+    return str(legal.source), str(legal.target)
+
+
+def leaf(event_row: Mapping[str, Any]) -> bytes:
+    """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it, erasable."""
+    at = event_row["at"]
+    return rfc8785.dumps({
+        "delivery": str(event_row["delivery_id"]), "key": event_row["key"], "kind": event_row["kind"],
+        "at": at.isoformat(), "before": event_row["before"], "after": event_row["after"],
+        "notice_before": event_row["notice_before"], "notice_after": event_row["notice_after"],
+        "batch": event_row["batch"],
+    })
+
+
+def entry_hash(entry: Mapping[str, Any]) -> str:
+    """SHA-256(0x00 || JCS(entry without its hash)), as reference G2 and RFC 6962's leaf prefix ask."""
+    bare = {k: v for k, v in entry.items() if k != "hash"}
+    return hashlib.sha256(b"\x00" + rfc8785.dumps(bare)).hexdigest()
+
+
+def commitment(salt: str, detail: Mapping[str, Any]) -> str:
+    """The salted commitment to a readable side: HMAC-SHA256 keyed with the row's own salt."""
+    return hmac.new(bytes.fromhex(salt), rfc8785.dumps(dict(detail)), hashlib.sha256).hexdigest()
+
+
+@event.listens_for(Session, "before_commit")
+def _seal(session: Session) -> None:
+    """Chains what the transaction noted. Runs inside the commit, so no act can forget its entry."""
+    drafts: list[_Draft] = session.info.pop(_PENDING, [])
+    if not drafts:
+        return
+    session.flush()
+    head = session.exec(
+        select(AuditHead).where(AuditHead.id == 1).with_for_update().execution_options(populate_existing=True)
+    ).one()
+    entries, details = _chained(drafts, head.seq, head.hash)
+    session.execute(sa.insert(AuditEntry), entries)
+    if details:
+        session.execute(sa.insert(AuditDetail), details)
+    head.seq, head.hash = entries[-1]["seq"], entries[-1]["hash"]
+    session.flush()
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _forget(session: Session, previous: Any) -> None:
+    session.info.pop(_PENDING, None)
+
+
+def _chained(drafts: Iterable[_Draft], seq: int, last: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    entries, details = [], []
+    for draft in drafts:
+        seq += 1
+        entry = {**draft.entry, "seq": seq, "prev_hash": last, "commitment": ""}
+        if draft.detail:
+            salt = secrets.token_hex(32)
+            entry["commitment"] = commitment(salt, draft.detail)
+            details.append({"seq": seq, "salt": salt, "detail": draft.detail})
+        last = entry["hash"] = entry_hash(entry)
+        entries.append(entry)
+    return entries, details
+
+
+def head(session: Session) -> AuditHead:
+    """The chain's newest head: `seq` and `hash`, to be published outside."""
+    return session.exec(select(AuditHead).where(AuditHead.id == 1)).one()
+
+
+def history(session: Session, subject_kind: str, subject_id: str) -> list[tuple[AuditEntry, dict[str, Any]]]:
+    """The entries of one subject, oldest first, each with its readable side (empty where erased)."""
+    rows = session.exec(
+        select(AuditEntry, AuditDetail)
+        .join(AuditDetail, col(AuditDetail.seq) == col(AuditEntry.seq), isouter=True)
+        .where(AuditEntry.subject_kind == subject_kind, AuditEntry.subject_id == subject_id)
+        .order_by(col(AuditEntry.seq))
+    ).all()
+    return [(entry, detail.detail if detail else {}) for entry, detail in rows]
+
+

@@ -1,0 +1,253 @@
+"""Changes from proposal to approval: propose, edit, submit, send back, reject, approve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlmodel import Session, col, select
+
+from notifier.domain import changes as rules
+from notifier.domain.changes import ChangeKind, Item
+from notifier.domain.people import Actor, Role
+from notifier.domain.refusals import Refusal
+from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, LONGEST, EngagementValue, differences, slug
+from notifier.domain.sentences import N_
+from notifier.domain.states import CHANGE, ChangeState, Need
+from notifier.tables import Announcement, AnnouncementChange, Change, ChangeItem, Notice, NoticeChange
+from notifier.workflow import audit, deliveries, register
+
+UNFINISHED = (
+    ChangeState.DRAFT, ChangeState.SENT_BACK, ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.ANNOUNCED,
+)
+EDITABLE = (ChangeState.DRAFT, ChangeState.SENT_BACK)
+
+
+def draft(
+    session: Session, kind: ChangeKind, *, ref: str = "", replaces: str = "", values: Mapping[str, Any] | None = None
+) -> Item:
+    """One item of a change from what a person gives: `values` over what is in effect.
+
+    add: values alone · replace: `replaces` names the old engagement, services are taken over unless given ·
+    remove and modify: `ref` names it. Raises Refusal unknown, bad_value, nothing_changes.
+    """
+    given = cleaned(values or {})
+    if kind is ChangeKind.REMOVE:
+        return Item(register.one(session, ref), None)
+    if kind is ChangeKind.MODIFY:
+        before = register.one(session, ref)
+        after = before.with_(**{k: v for k, v in given.items() if k != "ref"})
+        if not differences(before, after):
+            raise Refusal("nothing_changes")
+        return Item(before, after)
+    old = register.one(session, replaces) if kind is ChangeKind.REPLACE else None
+    if not given.get("legal_name") or (not given.get("activity") and old is None):
+        needed = "activity" if given.get("legal_name") else "legal_name"
+        raise Refusal("bad_value", field=FIELD_NAMES[needed], problem=N_("this is needed to propose anything"))
+    if old is not None:
+        given = {"activity": old.activity, "services": old.services, **given}
+    wanted = slug(str(given.get("ref") or given["legal_name"]))
+    return Item(old, EngagementValue(**{**given, "ref": register.free_ref(session, wanted, _pending_refs(session))}))
+
+
+def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Field values as the register keeps them: known names, trimmed, lists as tuples. Raises Refusal bad_value."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in FIELDS:
+            raise Refusal("bad_value", field=name, problem=N_("there is no such field"))
+        if name in LISTS:
+            parts = value.split(";") if isinstance(value, str) else value
+            found[name] = tuple(part for part in (str(p).strip() for p in parts) if part)
+        else:
+            found[name] = str(value).strip()
+        size = sum(map(len, found[name])) if name in LISTS else len(found[name])
+        if size > LONGEST:
+            raise Refusal("bad_value", field=FIELD_NAMES[name], problem=N_("this is longer than 4,000 characters"))
+    return found
+
+
+def propose(
+    session: Session, items: Sequence[Item], *, reason: str, planned_start: date | None, separable: str = "no",
+    actor: Actor, now: datetime,
+) -> Change:
+    """A new draft of one act on 1..n engagements. Raises Refusal role_missing, nothing_changes, already_pending."""
+    if not actor.roles & {Role.OPS, Role.PRIVACY}:
+        raise Refusal("role_missing", roles="ops, privacy")
+    if not items:
+        raise Refusal("nothing_changes")
+    _refuse_pending(session, items, None)
+    uid = str(uuid4())
+    change = Change(
+        uid=uid, ref=uid[:18], kind=rules.kind_of(items[0].before, items[0].after), state=ChangeState.DRAFT,
+        reason=reason.strip(), planned_start=planned_start, separable=separable, proposed_by=actor.id,
+        proposed_at=now, updated_at=now, opens_window=rules.opens_window(items),
+    )
+    session.add(change)
+    session.flush()
+    change.ref = f"C-{change.id}"
+    _write_items(session, change, items)
+    audit.note(session, "propose", CHANGE.name, change.ref, actor=actor, now=now, after=change.state,
+               reason=change.reason, detail={"items": _readable(items)})
+    return change
+
+
+def edit(
+    session: Session, ref: str, items: Sequence[Item], *, reason: str, planned_start: date | None, actor: Actor,
+    now: datetime,
+) -> Change:
+    """Rewrites a draft or a change sent back. Raises Refusal no_such_move, role_missing, already_pending."""
+    change = get(session, ref, lock=True)
+    if change.state not in EDITABLE:
+        raise Refusal("no_such_move", state=str(change.state), action="edit")
+    if not actor.roles & {Role.OPS, Role.PRIVACY}:
+        raise Refusal("role_missing", roles="ops, privacy")
+    _refuse_pending(session, items, change.id)
+    before = _readable(items_of(session, change))
+    for row in session.exec(select(ChangeItem).where(ChangeItem.change_id == change.id)):
+        session.delete(row)
+    session.flush()
+    change.kind = rules.kind_of(items[0].before, items[0].after)
+    change.reason, change.planned_start, change.updated_at = reason.strip(), planned_start, now
+    change.opens_window = rules.opens_window(items)
+    change.proposed_by = actor.id  # whoever wrote it last cannot be the one to approve it
+    _write_items(session, change, items)
+    audit.note(session, "edit", CHANGE.name, change.ref, actor=actor, now=now, before=change.state,
+               after=change.state, detail={"before": before, "after": _readable(items)})
+    return change
+
+
+def submit(session: Session, ref: str, *, actor: Actor, now: datetime) -> Change:
+    """Sends a draft to review, and asks the people with the role privacy to look. Raises Refusal incomplete with
+    everything that is missing."""
+    change = get(session, ref, lock=True)
+    _refuse_gaps(session, change)
+    audit.move(session, change, "submit", actor=actor, now=now, checked={Need.COMPLETE})
+    change.updated_at = now
+    deliveries.to_staff(session, "staff_review_requested", CHANGE.name, change.id or 0, Role.PRIVACY, now=now,
+                        besides=actor.id)
+    return change
+
+
+def send_back(session: Session, ref: str, reason: str, *, actor: Actor, now: datetime) -> Change:
+    """Back to its proposer, with what has to be mended."""
+    return _plain_move(session, ref, "send_back", reason, actor, now)
+
+
+def reject(session: Session, ref: str, reason: str, *, actor: Actor, now: datetime) -> Change:
+    """Ends a change in review: this will not be done."""
+    return _plain_move(session, ref, "reject", reason, actor, now)
+
+
+def approve(session: Session, ref: str, *, actor: Actor, now: datetime, reason: str = "") -> Change:
+    """A second person's yes. Raises Refusal second_person for the proposer, incomplete, no_such_move."""
+    change = get(session, ref, lock=True)
+    _refuse_gaps(session, change)
+    audit.move(session, change, "approve", actor=actor, now=now, reason=reason, checked={Need.COMPLETE},
+               besides=[change.proposed_by])
+    change.updated_at = now
+    return change
+
+
+def _plain_move(session: Session, ref: str, action: str, reason: str, actor: Actor, now: datetime) -> Change:
+    change = get(session, ref, lock=True)
+    audit.move(session, change, action, actor=actor, now=now, reason=reason)
+    change.updated_at = now
+    return change
+
+
+def get(session: Session, ref: str, *, lock: bool = False) -> Change:
+    """The change of this reference, locked against other writers if asked. Raises Refusal unknown."""
+    query = select(Change).where(Change.ref == ref)
+    change = session.exec(query.with_for_update() if lock else query).first()
+    if change is None:
+        raise Refusal("unknown", what="change", ref=ref)
+    return change
+
+
+def every(session: Session) -> list[Change]:
+    """All changes, newest first."""
+    return list(session.exec(select(Change).order_by(col(Change.id).desc())))
+
+
+def items_of(session: Session, change: Change) -> list[Item]:
+    """A change's items, before and after as they were frozen."""
+    rows = session.exec(select(ChangeItem).where(ChangeItem.change_id == change.id).order_by(col(ChangeItem.position)))
+    return [
+        Item(EngagementValue.from_json(r.before) if r.before else None,
+             EngagementValue.from_json(r.after) if r.after else None)
+        for r in rows
+    ]
+
+
+def services_of(session: Session, items: Sequence[Item]) -> tuple[str, ...]:
+    """The slugs of the services a change concerns."""
+    return rules.services_of(items, register.services(session).keys())
+
+
+def gaps(session: Session, change: Change) -> list[Any]:
+    """What is still missing before it may go to review, in sentences."""
+    return list(rules.gaps(items_of(session, change), planned_start_given=change.planned_start is not None,
+                           reason=change.reason))
+
+
+def _refuse_gaps(session: Session, change: Change) -> None:
+    if found := gaps(session, change):
+        raise Refusal("incomplete", details=found)
+
+
+def _write_items(session: Session, change: Change, items: Sequence[Item]) -> None:
+    for position, item in enumerate(items, 1):
+        replaced = item.before.ref if item.before and item.after and item.before.ref != item.after.ref else ""
+        session.add(ChangeItem(
+            change_id=change.id or 0, position=position, engagement_ref=item.ref, replaces_ref=replaced,
+            before=item.before.to_json() if item.before else None,
+            after=item.after.to_json() if item.after else None,
+        ))
+    session.flush()
+
+
+def _refuse_pending(session: Session, items: Sequence[Item], own_id: int | None) -> None:
+    touched = {v.ref for item in items for v in (item.before, item.after) if v is not None}
+    rows = session.exec(
+        select(Change.ref, Change.id, ChangeItem.engagement_ref, ChangeItem.replaces_ref)
+        .join(ChangeItem, col(ChangeItem.change_id) == col(Change.id)).where(col(Change.state).in_(UNFINISHED))
+    ).all()
+    for ref, change_id, engagement, replaced in rows:
+        if change_id != own_id and touched & {engagement, replaced}:
+            raise Refusal("already_pending", ref=ref)
+
+
+def _pending_refs(session: Session) -> list[str]:
+    return list(session.exec(
+        select(ChangeItem.engagement_ref).join(Change, col(Change.id) == col(ChangeItem.change_id))
+        .where(col(Change.state).in_(UNFINISHED))
+    ))
+
+
+def _readable(items: Sequence[Item]) -> list[dict[str, Any]]:
+    return [
+        {"before": i.before.to_json() if i.before else None, "after": i.after.to_json() if i.after else None}
+        for i in items
+    ]
+
+
+def concerned(session: Session, change: Change) -> list[tuple[NoticeChange, Notice]]:
+    """The part of every notice that is about this change, over all its announcements, in order of customer."""
+    rows = session.exec(
+        select(NoticeChange, Notice).join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
+        .join(Announcement, col(Announcement.id) == col(Notice.announcement_id))
+        .where(NoticeChange.change_id == change.id, col(Announcement.made_at).is_not(None))
+        .order_by(col(Notice.customer_id), col(Notice.id))
+    )
+    return list(rows)
+
+
+def announcements_of(session: Session, change: Change) -> list[Announcement]:
+    """The announcements that made this change known, oldest first."""
+    return list(session.exec(
+        select(Announcement).join(AnnouncementChange, col(AnnouncementChange.announcement_id) == col(Announcement.id))
+        .where(AnnouncementChange.change_id == change.id).order_by(col(Announcement.id))
+    ))

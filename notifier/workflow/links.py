@@ -1,0 +1,73 @@
+"""Signed links: how a contact reaches its notice or its case without an account.
+
+A link is a row; its token is signed from the row's id with the installation's key, so rendering a letter
+twice gives the same bytes. Stored letters, logs and evidence hold `MASK` in the token's place.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from itsdangerous import BadSignature, URLSafeSerializer
+from sqlmodel import Session, select
+
+from notifier.domain.refusals import Refusal
+from notifier.tables import Link
+
+MASK = "{link}"
+NOTICE, CASE = "notice", "case"
+PREFIX = {NOTICE: "n", CASE: "o"}
+
+
+class Signer:
+    """Turns a link's id into its token and back. `keys` newest first; tokens of older keys still open."""
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        self._serializers = {
+            kind: URLSafeSerializer(
+                list(reversed(keys)), salt=f"link-{kind}", signer_kwargs={"digest_method": hashlib.sha256}
+            )
+            for kind in PREFIX
+        }
+
+    def token(self, link: Link) -> str:
+        """The token of a stored link."""
+        return str(self._serializers[link.kind].dumps(link.id))
+
+    def read(self, kind: str, token: str) -> int | None:
+        """The link id a token was signed for, or None where the signature is not ours."""
+        try:
+            value = self._serializers[kind].loads(token)
+        except BadSignature:
+            return None
+        return value if isinstance(value, int) else None
+
+
+def ensure(
+    session: Session, kind: str, target_id: int, *, contact_id: int | None, email: str = "", now: datetime
+) -> Link:
+    """The standing link of this kind for a contact (or an address), made on first use."""
+    found = session.exec(
+        select(Link).where(
+            Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id, Link.email == email,
+            Link.nonce == "",
+        )
+    ).first()
+    if found is None:
+        found = Link(kind=kind, target_id=target_id, contact_id=contact_id, email=email, created_at=now)
+        session.add(found)
+        session.flush()
+    return found
+
+
+def open_link(session: Session, signer: Signer, kind: str, token: str, now: datetime) -> Link:
+    """The link a token opens. Raises Refusal link_invalid (not ours, cut short) or link_revoked (or expired)."""
+    link_id = signer.read(kind, token)
+    link = session.get(Link, link_id) if link_id is not None else None
+    if link is None or link.kind != kind:
+        raise Refusal("link_invalid")
+    if link.revoked_at is not None or (link.expires_at is not None and link.expires_at <= now):
+        raise Refusal("link_revoked")
+    return link

@@ -1,0 +1,121 @@
+"""What the public is told: the list as one frozen value, an edition whenever it changes, its rendering stored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import rfc8785
+import sqlalchemy as sa
+from sqlmodel import Session, col, select
+
+from notifier.domain.listing import ListedService, ListValue, PublishedChange, PublishedItem
+from notifier.domain.states import ChangeState
+from notifier.tables import Change, Edition, Publication
+from notifier.workflow import changes as change_verbs
+from notifier.workflow import register, settings
+
+PUBLIC_STATES = (ChangeState.ANNOUNCED, ChangeState.IN_EFFECT, ChangeState.WITHDRAWN)
+_EDITION_LOCK = 7_001  # PostgreSQL advisory lock: editions are numbered without gaps, one writer at a time
+
+
+def new_edition(session: Session, cause: str, now: datetime) -> Edition:
+    """Freezes the list as it stands in this transaction under the next number. Called last in a verb, after
+    every row it locks, so that writers wait for each other in one order only."""
+    session.flush()
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _EDITION_LOCK})
+    last = session.scalar(sa.select(sa.func.max(Edition.n))) or 0
+    value = current_value(session, last + 1, now).to_json()
+    edition = Edition(n=last + 1, at=now, cause=cause, value=value, sha256=sha256(value))
+    session.add(edition)
+    session.flush()
+    return edition
+
+
+def sha256(value: Mapping[str, Any]) -> str:
+    """The hash of an edition's value: SHA-256 over its RFC 8785 form, in hex."""
+    return hashlib.sha256(rfc8785.dumps(dict(value))).hexdigest()
+
+
+def newest(session: Session) -> Edition | None:
+    """The newest edition, or None before the first list was taken."""
+    return session.exec(select(Edition).order_by(col(Edition.n).desc()).limit(1)).first()
+
+
+def current_value(session: Session, n: int, now: datetime) -> ListValue:
+    """The list as it stands now, public fields only."""
+    organisation = settings.organisation(session)
+    sold = register.services(session)
+    return ListValue(
+        edition=n,
+        as_of=now.replace(microsecond=0),
+        organisation=organisation,
+        services=tuple(ListedService(row.slug, row.name) for row in sold.values()),
+        engagements=tuple(register.current(session)),
+        changes=tuple(published(session, change, organisation.zone) for change in _public_changes(session)),
+    )
+
+
+def published(session: Session, change: Change, zone: str) -> PublishedChange:
+    """One change as the public, and every letter, is told it."""
+    items = change_verbs.items_of(session, change)
+    started = change.in_effect_at.astimezone(ZoneInfo(zone)).date() if change.in_effect_at else None
+    told = change.announced_at or change.updated_at
+    return PublishedChange(
+        ref=change.ref, uid=change.uid, kind=change.kind, state=str(change.state),
+        announced_at=told.replace(microsecond=0), updated_at=change.updated_at.replace(microsecond=0),
+        planned_start=change.planned_start, in_effect_on=started,
+        services=change_verbs.services_of(session, items), reason=change.reason,
+        items=tuple(PublishedItem(item.before, item.after) for item in items),
+    )
+
+
+def _public_changes(session: Session) -> list[Change]:
+    rows = session.exec(
+        select(Change).where(col(Change.state).in_(PUBLIC_STATES), col(Change.announced_at).is_not(None))
+        .order_by(col(Change.announced_at).desc(), col(Change.id).desc())
+    )
+    return list(rows)
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """One rendered form, as a job hands it in."""
+
+    path: str
+    media_type: str
+    body: bytes
+    last_modified: datetime
+
+
+def store(session: Session, edition_n: int, renderings: Iterable[Rendering]) -> bool:
+    """Replaces everything published by the rendering of one edition; False where a newer one stands already.
+
+    Rows whose bytes did not change keep their ETag and Last-Modified, so readers' caches stay good.
+    """
+    held = {row.path: row for row in session.exec(select(Publication).with_for_update())}
+    if any(row.edition_n > edition_n for row in held.values()):
+        return False
+    for form in renderings:
+        etag = f'"{hashlib.sha256(form.body).hexdigest()[:32]}"'
+        row = held.pop(form.path, None)
+        if row is None:
+            session.add(Publication(path=form.path, edition_n=edition_n, media_type=form.media_type, body=form.body,
+                                    etag=etag, last_modified=form.last_modified))
+            continue
+        row.edition_n = edition_n
+        if row.etag != etag:
+            row.media_type, row.body, row.etag, row.last_modified = form.media_type, form.body, etag, form.last_modified
+    for gone in held.values():
+        session.delete(gone)
+    return True
+
+
+def published_edition(session: Session) -> int:
+    """The number of the edition the publications were rendered from; 0 where nothing is published."""
+    return session.scalar(sa.select(sa.func.max(Publication.edition_n))) or 0

@@ -1,0 +1,179 @@
+"""The processor's people: accounts, sign-in, tokens, and acts that take two of them."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlmodel import Session, col, select
+
+from notifier.domain.people import Actor, Door, Kind, Role
+from notifier.domain.refusals import Refusal
+from notifier.domain.sentences import N_
+from notifier.tables import ApiToken, Countersignature, User
+from notifier.workflow import audit
+
+LEAST_PASSWORD = 10  # characters; NIST 800-63B asks for 8 and for length over rules
+_hasher = PasswordHasher()
+_NOBODY = _hasher.hash("nobody has this password")  # checked when the address is unknown, so both take as long
+
+
+def add(
+    session: Session, email: str, name: str, roles: Iterable[Role], *, password: str = "", language: str = "en",
+    actor: Actor, now: datetime,
+) -> User:
+    """A new person. Raises Refusal exists, weak_password, or bad_value for an address without an @."""
+    address = email.strip().lower()
+    if "@" not in address:
+        raise Refusal("bad_value", field=N_("E-mail"), problem=N_("this is not an address"))
+    if session.exec(select(User).where(User.email == address)).first():
+        raise Refusal("exists", what="person", ref=address)
+    user = User(
+        email=address, name=name, roles=sorted(roles), language=language, created_at=now,
+        password_hash=_hashed(password) if password else "",
+    )
+    session.add(user)
+    session.flush()
+    audit.note(
+        session, "add", "user", str(user.id), actor=actor, now=now,
+        refs={"roles": list(user.roles)}, detail={"email": address, "name": name},
+    )
+    return user
+
+
+def set_password(session: Session, user: User, password: str, *, actor: Actor, now: datetime) -> None:
+    """A new password; every sign-in of this person ends. Raises Refusal weak_password."""
+    user.password_hash = _hashed(password)
+    user.session_epoch += 1
+    audit.note(session, "set_password", "user", str(user.id), actor=actor, now=now)
+
+
+def disable(session: Session, user: User, *, actor: Actor, now: datetime) -> None:
+    """Ends a person's access at once: sign-ins and tokens. Raises Refusal last_admin."""
+    admins = [u for u in people(session) if Role.ADMIN in u.roles and u.disabled_at is None]
+    if [u.id for u in admins] == [user.id]:
+        raise Refusal("last_admin")
+    user.disabled_at = now
+    user.session_epoch += 1
+    audit.note(session, "disable", "user", str(user.id), actor=actor, now=now)
+
+
+def sign_in(session: Session, email: str, password: str, *, door: Door, now: datetime) -> User:
+    """The person with this address and password. Raises Refusal sign_in_failed, the same for either mistake."""
+    user = session.exec(select(User).where(User.email == email.strip().lower())).first()
+    try:
+        _hasher.verify((user and user.password_hash) or _NOBODY, password)
+    except (VerifyMismatchError, InvalidHashError):
+        raise Refusal("sign_in_failed") from None
+    if user is None or not user.password_hash or user.disabled_at is not None:
+        raise Refusal("sign_in_failed")
+    if _hasher.check_needs_rehash(user.password_hash):
+        user.password_hash = _hasher.hash(password)
+    audit.note(session, "sign_in", "user", str(user.id), actor=actor_for(user, door), now=now)
+    return user
+
+
+def people(session: Session) -> list[User]:
+    """Everybody with an account, in order of joining."""
+    return list(session.exec(select(User).order_by(col(User.id))))
+
+
+def by_email(session: Session, email: str) -> User:
+    """The person with this address. Raises Refusal unknown_person; a disabled one counts as unknown."""
+    user = session.exec(select(User).where(User.email == email.strip().lower())).first()
+    if user is None or user.disabled_at is not None:
+        raise Refusal("unknown_person", email=email)
+    return user
+
+
+def actor_for(user: User, door: Door, os_user: str = "") -> Actor:
+    """A person as an actor, with the roles they hold now."""
+    return Actor(
+        Kind.PERSON, door, id=user.id, roles=frozenset(Role(r) for r in user.roles), name=user.name, os_user=os_user
+    )
+
+
+def add_token(session: Session, user: User, label: str, *, actor: Actor, now: datetime) -> str:
+    """A new token for a person; returned once, only its digest is kept."""
+    token = "snt_" + secrets.token_urlsafe(32)
+    row = ApiToken(user_id=user.id or 0, label=label, digest=_digest(token), created_at=now)
+    session.add(row)
+    session.flush()
+    audit.note(session, "add", "token", str(row.id), actor=actor, now=now, refs={"user": str(user.id)},
+               detail={"label": label})
+    return token
+
+
+def revoke_token(session: Session, token_id: int, *, actor: Actor, now: datetime) -> None:
+    """Ends a token. Raises Refusal unknown."""
+    row = session.get(ApiToken, token_id)
+    if row is None:
+        raise Refusal("unknown", what="token", ref=str(token_id))
+    row.revoked_at = row.revoked_at or now
+    audit.note(session, "revoke", "token", str(row.id), actor=actor, now=now)
+
+
+def by_token(session: Session, token: str, *, door: Door, now: datetime, os_user: str = "") -> Actor:
+    """Who acts with this token. Raises Refusal token_invalid."""
+    row = session.exec(select(ApiToken).where(ApiToken.digest == _digest(token))).first()
+    user = session.get(User, row.user_id) if row and row.revoked_at is None else None
+    if user is None or user.disabled_at is not None:
+        raise Refusal("token_invalid")
+    return actor_for(user, door, os_user)
+
+
+def countersign(
+    session: Session, subject_kind: str, subject_id: int, action: str, payload: Mapping[str, Any],
+    *, subject_ref: str, actor: Actor, now: datetime,
+) -> Countersignature | None:
+    """For acts of two people: the first call with these words asks, and returns None; the same words by a second
+    person sign, and return the row. Other words replace what was asked for. Raises Refusal person_needed, or
+    second_person where the first one calls twice.
+    """
+    if actor.kind is not Kind.PERSON or actor.id is None:
+        raise Refusal("person_needed")
+    asked = session.exec(
+        select(Countersignature).where(
+            Countersignature.subject_kind == subject_kind, Countersignature.subject_id == subject_id,
+            Countersignature.action == action, col(Countersignature.signed_at).is_(None),
+            col(Countersignature.dropped_at).is_(None),
+        ).with_for_update()
+    ).first()
+    if asked is not None and asked.payload == dict(payload):
+        if asked.asked_by == actor.id:
+            raise Refusal("second_person")
+        asked.signed_by, asked.signed_at = actor.id, now
+        return asked
+    if asked is not None:
+        asked.dropped_at = now
+    session.add(Countersignature(
+        subject_kind=subject_kind, subject_id=subject_id, action=action, payload=dict(payload),
+        asked_by=actor.id, asked_at=now,
+    ))
+    audit.note(session, f"ask_{action}", subject_kind, subject_ref, actor=actor, now=now, detail=dict(payload))
+    return None
+
+
+def awaiting(session: Session, subject_kind: str, subject_id: int) -> list[Countersignature]:
+    """What still waits for a second person on this subject."""
+    return list(session.exec(
+        select(Countersignature).where(
+            Countersignature.subject_kind == subject_kind, Countersignature.subject_id == subject_id,
+            col(Countersignature.signed_at).is_(None), col(Countersignature.dropped_at).is_(None),
+        ).order_by(col(Countersignature.id))
+    ))
+
+
+def _hashed(password: str) -> str:
+    if len(password) < LEAST_PASSWORD:
+        raise Refusal("weak_password", least=LEAST_PASSWORD)
+    return _hasher.hash(password)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.strip().encode()).hexdigest()

@@ -1,0 +1,91 @@
+"""The settings table: the organisation and its defaults, seeded once, then ruling."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from sqlmodel import Session, select
+
+from notifier.domain.listing import Organisation
+from notifier.domain.people import Actor
+from notifier.domain.terms import HolidaySet, Terms
+from notifier.tables import Setting
+from notifier.workflow import audit
+
+LANGUAGE = "organisation.language"
+
+
+def seed(
+    session: Session, organisation: Organisation, terms: Terms, language: str, *, actor: Actor, now: datetime
+) -> bool:
+    """Writes the environment's values as settings, unless there are settings already. True if it did."""
+    if session.exec(select(Setting.key)).first() is not None:
+        return False
+    values = _flat(organisation, terms, language)
+    session.add_all(Setting(key=key, value=value, changed_at=now) for key, value in values.items())
+    audit.note(session, "seed", "settings", "", actor=actor, now=now, count=len(values), detail={"after": values})
+    return True
+
+
+def change(session: Session, key: str, value: Any, *, actor: Actor, now: datetime) -> None:
+    """Sets one setting and leaves before and after in the log."""
+    row = session.get(Setting, key)
+    before = row.value if row else None
+    if row is None:
+        session.add(Setting(key=key, value=value, changed_at=now))
+    else:
+        row.value, row.changed_at = value, now
+    audit.note(session, "set", "settings", key, actor=actor, now=now, detail={"before": before, "after": value})
+
+
+def organisation(session: Session) -> Organisation:
+    """The processor as letters and pages name it."""
+    return Organisation(**_under(session, "organisation.", set(Organisation.__dataclass_fields__)))
+
+
+def language(session: Session) -> str:
+    """The organisation's first language."""
+    row = session.get(Setting, LANGUAGE)
+    return str(row.value) if row else "en"
+
+
+def default_terms(session: Session) -> Terms:
+    """The organisation's default terms, for whatever a customer's contract does not say differently."""
+    return Terms.from_json(_under(session, "terms.", set(Terms.__dataclass_fields__)))
+
+
+def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
+    """A customer's terms: its own, over the defaults. The holidays of its place join the seat's
+    (reference B2.5: the union of both), unless its own terms name the sets."""
+    base = default_terms(session)
+    whole = base.to_json() | dict(own)
+    if "holiday_sets" not in own and country:
+        place = str(HolidaySet(country, subdivision))
+        whole["holiday_sets"] = list(dict.fromkeys([*base.to_json()["holiday_sets"], place]))
+    return Terms.from_json(whole)
+
+
+def differing(session: Session, organisation: Organisation, terms: Terms, language: str) -> dict[str, tuple[Any, Any]]:
+    """Where the environment says something other than the table: key -> (environment, table)."""
+    wanted = _flat(organisation, terms, language)
+    held = {row.key: row.value for row in session.exec(select(Setting))}
+    return {key: (value, held.get(key)) for key, value in wanted.items() if held.get(key) != value}
+
+
+def _flat(organisation: Organisation, terms: Terms, language: str) -> dict[str, Any]:
+    return {
+        **{f"organisation.{k}": v for k, v in asdict(organisation).items()},
+        **{f"terms.{k}": v for k, v in terms.to_json().items()},
+        LANGUAGE: language,
+    }
+
+
+def _under(session: Session, prefix: str, names: set[str]) -> dict[str, Any]:
+    rows = session.exec(select(Setting))
+    found = {row.key.removeprefix(prefix): row.value for row in rows if row.key.startswith(prefix)}
+    if not found:
+        return {"legal_name": "", "address": "", "country": ""} if prefix == "organisation." else {}
+    return {k: v for k, v in found.items() if k in names}
