@@ -1,0 +1,104 @@
+"""What every test may ask for: both databases, a Redis, a house. Real servers, one of each per run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from notifier import clock
+from notifier import db as schema
+from notifier.db import Database
+from notifier.house import House, seed_values
+from notifier.settings import Settings
+from notifier.domain.people import Door, system
+from notifier.workflow import settings as setting_verbs
+from tests import factory, servers
+
+_stack = ExitStack()
+_running: dict[str, str] = {}
+
+
+def _postgres() -> str:
+    if "postgres" not in _running:
+        _running["postgres"] = _stack.enter_context(servers.postgres())
+    return _running["postgres"]
+
+
+def _redis() -> str:
+    if "redis" not in _running:
+        _running["redis"] = _stack.enter_context(servers.redis())
+    return _running["redis"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says which servers the run used, so that nobody mistakes half a run for a whole one."""
+    terminalreporter.write_line(f"servers: {servers.describe()}")
+    _stack.close()
+
+
+def _migrate(url: str) -> None:
+    database = Database(url)
+    schema.migrate(database)
+    database.close()
+
+
+@pytest.fixture(autouse=True)
+def still_clock() -> Iterator[None]:
+    """No test inherits another's demo clock."""
+    yield
+    clock.follow(None)
+
+
+@pytest.fixture
+def redis_url() -> str:
+    """A real Redis, emptied for this test."""
+    import redis
+
+    url = _redis()
+    with redis.Redis.from_url(url) as connection:
+        connection.flushdb()
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database; the test runs once on SQLite and once on PostgreSQL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'notifier.db'}"
+        _migrate(url)
+        yield url
+        return
+    url = servers.fresh_database(_postgres(), _migrate)
+    yield url
+    servers.drop_database(url)
+
+
+@pytest.fixture
+def make_house(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., House]]:
+    """Opens a house on given settings, seeded like a first migrate, and closes its database afterwards."""
+    opened: list[House] = []
+
+    def make(**given: object) -> House:
+        values: dict[str, object] = {
+            "data_dir": tmp_path, "redis_url": redis_url, "secret_key": "k" * 40, "base_url": "https://list.example",
+            "org_legal_name": "Processor AG", "org_address": "Bahnhofstrasse 1, 8001 Zürich, Switzerland",
+            "mail_from": "notices@processor.example", "reply_to": "privacy@processor.example", **given,
+        }
+        house = House(Settings(_env_file=None, **values))  # type: ignore[arg-type,call-arg]
+        opened.append(house)
+        with house.database.transaction() as session:
+            setting_verbs.seed(session, *seed_values(house.settings), actor=system(Door.CLI), now=factory.NOW)
+        return house
+
+    yield make
+    for house in opened:
+        house.database.close()
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House], database_url: str) -> House:
+    """A migrated, seeded house on either database, with the outbox as its transport."""
+    return make_house(database_url=database_url)

@@ -1,0 +1,83 @@
+"""Plain functions that make the things tests begin with: people, a list, customers, a change on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from sqlmodel import Session
+
+from notifier.domain.changes import ChangeKind
+from notifier.domain.people import Actor, Door, Kind, Role, system
+from notifier.domain.register import EngagementValue
+from notifier.tables import Change
+from notifier.workflow import announcements, changes, customers, listing, people, register
+from notifier.workflow.customers import ContactEntry, CustomerEntry
+
+NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # Monday, 10:00 in Zürich
+START = date(2026, 5, 4)
+SYSTEM = system(Door.CLI)
+CONTACT = Actor(Kind.CONTACT, Door.LINK, id=None)
+
+HOSTING = EngagementValue(
+    ref="cloud-hosting", legal_name="Cloud Hosting GmbH", address="Ring 3, 10115 Berlin, Germany", country="DE",
+    activity="Hosting", data_categories=("name", "e-mail"), guarantee="Data processing agreement", services=("platform",),
+)
+ANALYTICS = {
+    "legal_name": "Analytics Inc.", "address": "1 Front Street, San Francisco, United States", "country": "US",
+    "activity": "Analysis of usage", "data_categories": ["usage data"], "guarantee": "Data processing agreement",
+    "transfer_basis": "EU standard contractual clauses", "services": ["platform"],
+}
+
+
+def two_people(session: Session) -> tuple[Actor, Actor]:
+    """Olga of ops and Paul of privacy."""
+    olga = people.add(session, "olga@processor.example", "Olga Ops", [Role.OPS], actor=SYSTEM, now=NOW)
+    paul = people.add(session, "paul@processor.example", "Paul Privacy", [Role.PRIVACY], actor=SYSTEM, now=NOW)
+    return people.actor_for(olga, Door.CLI), people.actor_for(paul, Door.CLI)
+
+
+def third_person(session: Session) -> Actor:
+    """Petra, also of privacy: for acts that take two."""
+    petra = people.add(session, "petra@processor.example", "Petra Privacy", [Role.PRIVACY], actor=SYSTEM, now=NOW)
+    return people.actor_for(petra, Door.CLI)
+
+
+def baseline(session: Session, values: Sequence[EngagementValue] = (HOSTING,)) -> None:
+    """A starting list and its first edition."""
+    register.ensure_services(session, ["platform", "archive"])
+    register.take_baseline(session, values, actor=SYSTEM, now=NOW)
+    listing.new_edition(session, "baseline", NOW)
+
+
+def customer(ref: str, **given: object) -> CustomerEntry:
+    """A customer with one notice contact, unless told otherwise."""
+    values: dict[str, object] = {
+        "name": f"{ref.title()} Ltd", "services": ("platform",),
+        "contacts": (ContactEntry(f"legal@{ref}.example", f"Lea of {ref.title()}"),), **given,
+    }
+    return CustomerEntry(ref=ref, **values)  # type: ignore[arg-type]
+
+
+def take_in(session: Session, *entries: CustomerEntry) -> None:
+    """Takes customers in."""
+    customers.upsert(session, entries, actor=SYSTEM, now=NOW)
+
+
+def approved(
+    session: Session, olga: Actor, paul: Actor, *, start: date | None = START, now: datetime = NOW,
+    separable: str = "no", **values: object,
+) -> Change:
+    """An addition, proposed by Olga and approved by Paul."""
+    item = changes.draft(session, ChangeKind.ADD, values={**ANALYTICS, **values})
+    change = changes.propose(session, [item], reason="We want to understand how the platform is used.",
+                             planned_start=start, separable=separable, actor=olga, now=now)
+    changes.submit(session, change.ref, actor=olga, now=now)
+    return changes.approve(session, change.ref, actor=paul, now=now + timedelta(minutes=1))
+
+
+def announced(session: Session, olga: Actor, paul: Actor, **given: object) -> Change:
+    """An approved addition, announced by Paul."""
+    change = approved(session, olga, paul, **given)  # type: ignore[arg-type]
+    announcements.announce(session, [change.ref], actor=paul, now=NOW + timedelta(minutes=2))
+    return change

@@ -1,0 +1,228 @@
+"""Letters over SMTP: a real server, real TLS, and every moment at which a connection can break."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.policy import default
+from typing import Any
+
+import pytest
+
+from notifier.domain.refusals import Refusal
+from notifier.mail.smtp import Smtp
+from notifier.mail.transport import Batch, Transport, Verdict, as_email
+from tests.mail.messages import a_message, messages
+from tests.smtp_standin import SmtpStandIn
+
+ACCEPTED, REFUSED, LATER, UNCERTAIN = Verdict
+AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+def clock() -> datetime:
+    return AT
+
+
+@pytest.fixture
+def standin() -> Iterator[SmtpStandIn]:
+    with SmtpStandIn() as running:
+        yield running
+
+
+@contextmanager
+def connected(standin: SmtpStandIn, credentials: str = "", **options: Any) -> Iterator[Smtp]:
+    limits = {"timeout": 1.0, "verdict_timeout": 1.0} | options
+    transport = Smtp(standin.url(credentials), clock, **limits)
+    try:
+        yield transport
+    finally:
+        transport.close()
+
+
+def verdicts(batch: Batch) -> list[Verdict]:
+    return [outcome.verdict for outcome in batch.outcomes]
+
+
+def test_each_letter_has_its_own_envelope_over_one_connection(standin: SmtpStandIn) -> None:
+    with connected(standin) as smtp:
+        transport: Transport = smtp
+        batch = transport.send(messages(3))
+        again = transport.send([a_message(4)])
+    assert verdicts(batch) == [ACCEPTED] * 3 and verdicts(again) == [ACCEPTED]
+    assert batch.outcomes[0].words == "2.0.0 queued as 1" and batch.outcomes[0].code == "250 2.0.0"
+    assert [e.recipient for e in standin.envelopes] == [f"legal{n}@customer.example" for n in (1, 2, 3, 4)]
+    assert {e.sender for e in standin.envelopes} == {"notices@processor.example"}
+    assert standin.connections == 1 and standin.commands[-1] == "quit"
+
+
+def test_the_letter_arrives_byte_for_byte_with_a_message_id_of_its_ref(standin: SmtpStandIn) -> None:
+    message = a_message(text="Grüezi\n.\n..two dots\n.one\nFrom here\n" + "x" * 3000 + "\n")
+    with connected(standin) as smtp:
+        [outcome] = smtp.send([message]).outcomes
+    [envelope] = standin.envelopes
+    assert envelope.letter == as_email(message, AT).as_bytes()
+    letter = message_from_bytes(envelope.letter, policy=default)
+    assert letter["Message-ID"] == f"<{message.ref}@processor.example>" == outcome.provider_id
+    text = letter.get_body(("plain",))
+    assert text is not None and text.get_content().replace("\r\n", "\n") == message.text
+
+
+def test_a_server_that_offers_dsn_is_asked_to_report(standin: SmtpStandIn) -> None:
+    with connected(standin) as smtp:
+        smtp.send([a_message(1, to_email="a+b=c@customer.example")])
+    [envelope] = standin.envelopes
+    assert {"RET=HDRS", f"ENVID={a_message(1).ref}"} < set(envelope.sender_options)
+    assert f"SIZE={len(envelope.letter)}" in envelope.sender_options
+    assert envelope.recipient_options == ("NOTIFY=SUCCESS,FAILURE", "ORCPT=rfc822;a+2Bb+3Dc@customer.example")
+
+
+def test_a_server_without_extensions_gets_a_bare_envelope() -> None:
+    with SmtpStandIn(features=()) as standin, connected(standin) as smtp:
+        assert verdicts(smtp.send(messages(1))) == [ACCEPTED]
+        assert standin.envelopes[0].sender_options == standin.envelopes[0].recipient_options == ()
+
+
+@pytest.mark.parametrize("tls", ["starttls", "smtps"])
+def test_credentials_travel_over_tls(monkeypatch: pytest.MonkeyPatch, tls: str) -> None:
+    with SmtpStandIn(tls=tls, user="me@processor.example", password="p:ss/word?") as standin:
+        monkeypatch.setenv("SSL_CERT_FILE", standin.ca_file)
+        with connected(standin, "me%40processor.example:p%3Ass%2Fword%3F") as smtp:
+            assert verdicts(smtp.send(messages(2))) == [ACCEPTED] * 2
+        auth = next(n for n, c in enumerate(standin.commands) if c.startswith("AUTH"))
+        assert tls == "smtps" or standin.commands.index("STARTTLS") < auth
+
+
+@pytest.mark.parametrize("tls", ["starttls", "smtps"])
+def test_a_certificate_nobody_vouches_for_halts_the_lane(tls: str) -> None:
+    with SmtpStandIn(tls=tls) as standin, connected(standin) as smtp:
+        batch = smtp.send(messages(2))
+    assert verdicts(batch) == [LATER] * 2 and "certificate" in batch.halt and not standin.envelopes
+
+
+def test_starttls_that_is_asked_for_and_not_offered_halts_the_lane(standin: SmtpStandIn) -> None:
+    smtp = Smtp(standin.url() + "?starttls=1", clock, timeout=1)
+    batch = smtp.send(messages(1))
+    assert verdicts(batch) == [LATER] and "STARTTLS" in batch.halt and not standin.envelopes
+
+
+@pytest.mark.parametrize("credentials", ["me:wrong", "me:w%C3%B6rd"])
+def test_a_wrong_password_halts_the_lane(credentials: str) -> None:
+    with SmtpStandIn(user="me", password="right") as standin, connected(standin, credentials) as smtp:
+        batch = smtp.send(messages(2))
+    assert verdicts(batch) == [LATER] * 2 and batch.halt and batch.pause is None
+
+
+# stage, what it meets there: first letter's verdict and code, second letter's verdict, pause, whether it halts
+ENDINGS: list[tuple[str, str, Verdict, str, Verdict, float | None, bool]] = [
+    ("greeting", "554 5.7.1 no service for you", LATER, "unreachable", LATER, 30.0, False),
+    ("greeting", "421 4.3.2 busy", LATER, "unreachable", LATER, 30.0, False),
+    ("greeting", "cut", LATER, "unreachable", LATER, 30.0, False),
+    ("greeting", "hang", LATER, "unreachable", LATER, 30.0, False),
+    ("ehlo", "cut", LATER, "cut", LATER, 30.0, False),
+    ("mail", "550 5.7.60 not your address", LATER, "550", LATER, None, True),
+    ("mail", "530 5.7.0 sign in first", LATER, "530", LATER, None, True),
+    ("mail", "451 4.7.1 slow down", LATER, "451", LATER, 30.0, False),
+    ("mail", "552 5.3.4 too large", REFUSED, "552 5.3.4", ACCEPTED, None, False),
+    ("mail", "421 4.3.2 going down", LATER, "421", LATER, 30.0, False),
+    ("mail", "cut", LATER, "cut", LATER, 30.0, False),
+    ("mail", "hang", LATER, "cut", LATER, 30.0, False),
+    ("rcpt", "550 5.1.1 no such user", REFUSED, "550 5.1.1", ACCEPTED, None, False),
+    ("rcpt", "450 4.2.0 greylisted", LATER, "450 4.2.0", ACCEPTED, None, False),
+    ("rcpt", "530 5.7.0 sign in first", LATER, "530", LATER, None, True),
+    ("rcpt", "cut", LATER, "cut", LATER, 30.0, False),
+    ("rcpt", "gibberish", LATER, "-1", LATER, 30.0, False),
+    ("data", "554 5.5.1 no valid recipients", REFUSED, "554 5.5.1", ACCEPTED, None, False),
+    ("data", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, None, False),
+    ("data", "hang", LATER, "cut", LATER, 30.0, False),
+    ("dot", "552 5.2.2 mailbox full", REFUSED, "552 5.2.2", ACCEPTED, None, False),
+    ("dot", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, None, False),
+    ("dot", "421 4.3.2 going down", LATER, "421 4.3.2", ACCEPTED, None, False),
+    ("dot", "cut", UNCERTAIN, "cut", ACCEPTED, None, False),
+    ("dot", "hang", UNCERTAIN, "cut", ACCEPTED, None, False),
+    ("dot", "gibberish", UNCERTAIN, "-1", ACCEPTED, None, False),
+]
+
+
+@pytest.mark.parametrize("ending", ENDINGS, ids=lambda e: f"{e[0]}: {e[1]}")
+def test_each_reply_and_each_break_has_its_verdict(standin: SmtpStandIn, ending: tuple[Any, ...]) -> None:
+    stage, meets, first, code, second, pause, halts = ending
+    standin.plan[stage].append(meets)
+    with connected(standin) as smtp:
+        batch = smtp.send(messages(2))
+    assert verdicts(batch) == [first, second] and batch.outcomes[0].code == code
+    assert (batch.pause, bool(batch.halt)) == (pause, halts)
+    assert batch.outcomes[0].words and len(standin.envelopes) == verdicts(batch).count(ACCEPTED)
+
+
+def test_a_break_in_the_middle_of_a_letter_is_known_not_to_have_delivered_it(standin: SmtpStandIn) -> None:
+    standin.plan["middle"].append("cut")
+    with connected(standin) as smtp:
+        batch = smtp.send([a_message(1, html="x" * 20_000_000)])
+        assert verdicts(batch) == [LATER] and batch.outcomes[0].code == "cut"
+        standin.plan.clear()
+        assert verdicts(smtp.send([a_message(1)])) == [ACCEPTED]
+
+
+@pytest.mark.parametrize("ending", ["421", "cut"])
+def test_a_server_that_takes_few_letters_per_connection_gets_several(standin: SmtpStandIn, ending: str) -> None:
+    standin.per_connection, standin.ending = 2, ending
+    with connected(standin) as smtp:
+        batch = smtp.send(messages(5))
+    assert verdicts(batch) == [ACCEPTED] * 5 and batch.pause is None
+    assert [e.connection for e in standin.envelopes] == [1, 1, 2, 2, 3]
+
+
+def test_a_slow_server_gets_the_rest_in_another_run(standin: SmtpStandIn) -> None:
+    with connected(standin, budget=0.0) as smtp:
+        batch = smtp.send(messages(2))
+    assert verdicts(batch) == [LATER] * 2 and batch.outcomes[0].code == "slow"
+    assert batch.pause is None and not batch.halt and not standin.envelopes
+
+
+def test_what_cannot_be_a_letter_is_refused_without_asking_the_server(standin: SmtpStandIn) -> None:
+    bad = [
+        a_message(1, to_email="nobody"), a_message(2, to_email="jürg@customer.example"),
+        a_message(3, subject="one\r\nBcc: two@customer.example"),
+        a_message(4, to_email="a@customer.example>\r\nRCPT TO:<b@customer.example"),
+        a_message(5, headers={"X-Note": "a\nb"}),
+    ]
+    with connected(standin) as smtp:
+        batch = smtp.send([*bad, a_message(6)])
+    assert verdicts(batch) == [REFUSED] * 5 + [ACCEPTED]
+    assert all(o.code == "malformed" and o.words for o in batch.outcomes[:5])
+    assert [e.recipient for e in standin.envelopes] == ["legal6@customer.example"]
+
+
+def test_a_server_that_is_not_there_is_tried_again_later() -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        batch = Smtp(f"smtp://127.0.0.1:{listener.getsockname()[1]}", clock).send(messages(2))
+    assert verdicts(batch) == [LATER] * 2 and batch.pause and batch.outcomes[0].code == "unreachable"
+
+
+def test_no_messages_are_no_connection(standin: SmtpStandIn) -> None:
+    with connected(standin) as smtp:
+        assert smtp.send([]) == Batch(())
+    assert standin.connections == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "mail.example", "http://mail.example", "smtp://", "smtp://mail.example:port", "smtp://mail.example?tls=1",
+     "smtp://mail.example?starttls=yes", "smtp://me:word@mail.example", "smtp://me:word@mail.example:587"],
+)
+def test_an_address_that_is_none_or_shows_the_password_is_refused(url: str) -> None:
+    with pytest.raises(Refusal, match=r"NOTIFIER_SMTP_URL: \w"):
+        Smtp(url, clock)
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [("smtp://mail.example", 25), ("smtp://me:x@mail.example?starttls=1", 587), ("smtps://me:x@mail.example", 465),
+     ("smtps://mail.example:2465", 2465), ("smtp://me:x@localhost:1025", 1025), ("smtp://[::1]:25?starttls=0", 25)],
+)
+def test_the_port_follows_the_kind_of_connection(url: str, port: int) -> None:
+    assert Smtp(url, clock)._where.port == port
