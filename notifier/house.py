@@ -14,9 +14,6 @@ from notifier.db import Database
 from notifier.domain.listing import Organisation
 from notifier.domain.terms import HolidaySet, Terms
 from notifier.jobs import queue
-from notifier.mail.mailjet import Mailjet
-from notifier.mail.outbox import Outbox
-from notifier.mail.smtp import Smtp
 from notifier.mail.transport import Transport
 from notifier.settings import Settings, SettingsError
 from notifier.workflow.letters import Sender
@@ -69,15 +66,22 @@ class House:
     @cached_property
     def transport(self) -> Transport:
         """How letters leave. Raises SettingsError where its credentials are missing."""
+        # Imported here: each brings its own library along, and only a worker ever sends.
         held = self.settings
         if held.mail_transport == "mailjet":
+            from notifier.mail.mailjet import Mailjet
+
             if not held.mailjet_api_key or not held.mailjet_api_secret:
                 raise SettingsError("MAILJET_API_KEY and MAILJET_API_SECRET must be set to send by Mailjet")
             return Mailjet(held.mailjet_api_key, held.mailjet_api_secret, held.mailjet_url)
         if held.mail_transport == "smtp":
+            from notifier.mail.smtp import Smtp
+
             if not held.smtp_url:
                 raise SettingsError("NOTIFIER_SMTP_URL must be set to send by SMTP")
             return Smtp(held.smtp_url, clock.now)
+        from notifier.mail.outbox import Outbox
+
         return Outbox(held.data_dir / "outbox", clock.now)
 
     def ring_all(self) -> None:

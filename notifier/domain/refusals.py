@@ -60,12 +60,12 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "service_not_affected": (_I, N_("The service “%(service)s” is not affected by what was objected to.")),
     "measure_missing": (_I, N_("Write down the measure both sides agreed on.")),
     "demo_only": (_F, N_("This works in a demo data directory only.")),
-    "mail_elsewhere": (_C, N_("%(count)s letters are still queued.")),
     "exists": (_C, N_("There is already a %(what)s “%(ref)s”.")),
     "weak_password": (_I, N_("A password needs at least %(least)s characters.")),
     "last_admin": (_C, N_("This is the last person with the role admin.")),
     "consent_not_asked": (
-        _C, N_("No answer is waited for here: your terms do not ask for one, or the change was withdrawn or has started."),
+        _C,
+        N_("No answer is waited for here: your terms do not ask for one, or the change was withdrawn or has started."),
     ),
 }
 

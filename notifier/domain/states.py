@@ -179,7 +179,7 @@ DELIVERY = Machine(
     _D.QUEUED,
     (
         *_rows(_D.QUEUED, "claim", _D.SENDING, _SYSTEM),
-        *_rows((_D.QUEUED, _D.UNCERTAIN), "cancel", _D.CANCELLED, _SYSTEM),
+        *_rows((_D.QUEUED, _D.UNCERTAIN), "cancel", _D.CANCELLED, _PRIVACY, _SYSTEM),
         *_rows((_D.SENDING, _D.UNCERTAIN), "accept", _D.ACCEPTED, *_BY_MAIL),
         *_rows(_D.SENDING, "fail", _D.FAILED, *_BY_MAIL),
         *_rows(_D.SENDING, "doubt", _D.UNCERTAIN, _SYSTEM),

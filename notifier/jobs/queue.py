@@ -22,6 +22,7 @@ QUEUES = (MAIL, DESK)
 # them. A worker runs these functions and no others.
 ROUTES: dict[str, str] = {
     "notifier.jobs.deliver.deliver": MAIL,
+    "notifier.jobs.doubts.settle": MAIL,
     "notifier.jobs.publish.publish": DESK,
     "notifier.jobs.events.digest": DESK,
 }

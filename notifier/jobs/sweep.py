@@ -20,7 +20,7 @@ from notifier import clock
 from notifier.domain.people import Door, system
 from notifier.house import House
 from notifier.tables import Lease, ProviderPost
-from notifier.workflow import deliveries, listing, releases, silence
+from notifier.workflow import audit, deliveries, listing, releases, silence
 
 log = logging.getLogger("notifier.clock")
 ACTOR = system(Door.CLOCK)
@@ -30,35 +30,43 @@ LEASE = timedelta(seconds=10)
 def keep_going(house: House, stop: Callable[[], bool]) -> None:
     """Sweeps every `sweep_seconds` until `stop` says so. A database that is away is tried again."""
     holder = f"{socket.gethostname()}:{os.getpid()}"
+    seen: tuple[int, str] | None = None
     while not stop():
         try:
             if _take_lease(house, holder):
-                once(house)
+                seen = once(house, seen)
         except SQLAlchemyError as error:
             log.error("the database does not answer: %s", str(error).splitlines()[0])
         time.sleep(house.settings.sweep_seconds)
 
 
-def once(house: House) -> None:
-    """One round over all duties."""
+def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
+    """One round over all duties. Returns what the gate depended on; handed in again, a round in which neither the
+    log nor the minute has moved does not ask the gate afresh for every customer of a blocked change."""
     now = clock.now()
-    with house.database.transaction() as session:
-        releases.start_due(session, actor=ACTOR, now=now)
+    with house.database.reading() as session:
+        stands = (audit.head(session).seq, now.strftime("%Y-%m-%dT%H:%M"))
+    if stands != seen:
+        with house.database.transaction() as session:
+            releases.start_due(session, actor=ACTOR, now=now)
     with house.database.transaction() as session:
         silence.note_ended(session, actor=ACTOR, now=now)
     with house.database.transaction() as session:
         deliveries.release_leases(session, actor=ACTOR, now=now)
     with house.database.reading() as session:
-        bells = _bells(session, now)
+        bells = _bells(session, now, house.transport.name)
     for bell in bells:
         house.ring(bell)
+    return stands
 
 
-def _bells(session: Session, now: datetime) -> list[str]:
+def _bells(session: Session, now: datetime, transport: str) -> list[str]:
     """The jobs for which something waits."""
     found = []
     if deliveries.due(session, now):
         found.append("notifier.jobs.deliver.deliver")
+    if deliveries.doubtful(session, transport, 1, now):
+        found.append("notifier.jobs.doubts.settle")
     if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
         found.append("notifier.jobs.events.digest")
     newest = listing.newest(session)

@@ -24,7 +24,7 @@ from urllib3.util.retry import Retry
 
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
-from notifier.mail.transport import Batch, Message, Outcome, Verdict, address, alike, brief
+from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict, address, alike, brief
 
 URL = "https://api.mailjet.com/"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -41,10 +41,6 @@ _STATUSES = (
 
 # The client's tracebacks of timeouts say nothing that an Outcome does not say.
 logging.getLogger("mailjet_rest").setLevel(logging.CRITICAL)
-
-
-class LookupFailed(Exception):
-    """Nobody could say whether Mailjet has a message; the text says why. Not the same as its absence."""
 
 
 class Mailjet:

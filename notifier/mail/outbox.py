@@ -36,6 +36,10 @@ class Outbox:
         stuck = any(o.verdict is Verdict.LATER for o in outcomes)
         return Batch(outcomes, pause=_DISK_PAUSE if stuck else None)
 
+    def lookup(self, ref: str) -> Outcome | None:
+        """ACCEPTED where the file stands."""
+        return Outcome(ref, Verdict.ACCEPTED, words="Found in the outbox folder.") if one(self._folder, ref) else None
+
     def close(self) -> None:
         """Nothing is held open."""
 

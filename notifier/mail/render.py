@@ -30,6 +30,9 @@ _SAID_ELSEWHERE = frozenset({"ref", "legal_name", "services", "since"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
 
 
+_TWO_STOPS = re.compile(r"(?<=\w)\.\.(?=[\s<]|$)")
+
+
 @dataclass(frozen=True)
 class Letter:
     """One letter, ready for any transport; addresses are not part of it."""
@@ -95,7 +98,9 @@ def render(facts: Facts) -> Letter:
     told = _told(_printable(facts), language)
 
     def filled(part: str) -> str:
-        return templates.get_template(f"email/{facts.kind.value}/{part}").render(told)
+        body = templates.get_template(f"email/{facts.kind.value}/{part}").render(told)
+        # A firm's own stop ends the sentence too; a customer's quoted words are never touched.
+        return _TWO_STOPS.sub(".", body) if isinstance(facts, NoticeFacts) else body
 
     told["subject"] = _subject(filled("subject.txt"))
     return Letter(told["subject"], fold(filled("body.txt")), _tight(filled("body.html")), headers(facts))

@@ -90,6 +90,11 @@ class Smtp:
             return Batch((*outcomes, *left.outcomes), left.pause, left.halt)
         return Batch(tuple(outcomes))
 
+    def lookup(self, ref: str) -> Outcome | None:
+        """None: a mail server cannot be asked afterwards. The letter's lease and the wait of a double look have
+        passed by then; a second copy is the price of certainty, and carries the same Message-ID."""
+        return None
+
     def close(self) -> None:
         """Takes leave of the server; the next letter connects afresh."""
         server, self._server = self._server, None

@@ -73,6 +73,10 @@ class Batch:
     halt: str = ""
 
 
+class LookupFailed(Exception):
+    """Nobody could say whether the provider has a letter; the text says why. Not the same as its absence."""
+
+
 class Transport(Protocol):
     """A way out. `batch` is how many messages one `send` takes at most."""
 
@@ -81,6 +85,10 @@ class Transport(Protocol):
 
     def send(self, messages: Sequence[Message]) -> Batch:
         """One outcome per message. Never raises for anything the provider, the server or the network does."""
+        ...
+
+    def lookup(self, ref: str) -> Outcome | None:
+        """What became of a letter whose sending ended in doubt; None where it never arrived. Raises LookupFailed."""
         ...
 
     def close(self) -> None:

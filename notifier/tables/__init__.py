@@ -15,7 +15,7 @@ from notifier.tables.settings import Setting
 __all__ = [
     "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
     "Blob", "Change", "ChangeItem", "Contact", "Countersignature", "Customer", "CustomerService", "Delivery",
-    "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Lease", "Link", "Notice", "NoticeChange",
-    "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "ProviderPost", "Publication", "Service",
-    "Setting", "SubProcessor", "Termination", "User",
+    "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Lease", "Link",
+    "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage",
+    "ProviderPost", "Publication", "Service", "Setting", "SubProcessor", "Termination", "User",
 ]

@@ -27,7 +27,7 @@ class SubProcessor(SQLModel, table=True):
     __tablename__ = "sub_processor"
 
     id: int | None = Field(default=None, primary_key=True)
-    legal_name: str = Field(max_length=4000, index=True)
+    legal_name: str = Field(max_length=4000)
     also_known_as: list[str] = Field(sa_column=json_column())
     address: str = Field(default="", max_length=4000)
     country: str = Field(default="", max_length=200)

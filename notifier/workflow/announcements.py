@@ -35,7 +35,7 @@ from notifier.tables import (
     NoticeChange,
     Service,
 )
-from notifier.workflow import audit, calendars, changes, listing, notices, settings
+from notifier.workflow import audit, calendars, changes, deliveries, listing, notices, settings
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _seats(session: Session, services: set[str], today: date) -> list[Seat]:
         services_bought = frozenset(bought.get(customer.id or 0, ()))
         candidate = Candidate(services_bought, customer.contract_start, customer.contract_end)
         terms = settings.terms_of(session, customer.terms, customer.country, customer.subdivision)
-        reachable = contacts.get(customer.id or 0, [])
+        reachable = deliveries.distinct(contacts.get(customer.id or 0, []))
         chosen = reachable[:1] if terms.notify is Notify.IN_ORDER else reachable
         seats.append(Seat(customer, rules.decide(candidate, services, today), terms, tuple(chosen)))
     return seats
@@ -221,15 +221,10 @@ def _write_deliveries(session: Session, number: int, planned: Plan, now: datetim
          "subject_id": notice_ids[s.customer.id or 0], "notice_id": notice_ids[s.customer.id or 0],
          "contact_id": contact.id, "to_email": contact.email, "to_name": contact.name,
          "language": s.customer.language, "state": DELIVERY.initial, "created_at": now, "due_at": now}
-        for s in planned.included for contact in _distinct(s.contacts)
+        for s in planned.included for contact in s.contacts
     ]
     if rows:
         session.execute(sa.insert(Delivery), rows)
-
-
-def _distinct(contacts: Sequence[Contact]) -> list[Contact]:
-    """One contact per address: the same mailbox named twice is written to once."""
-    return list({c.email: c for c in reversed(contacts)}.values())[::-1]
 
 
 def withdraw(session: Session, ref: str, reason: str, *, actor: Actor, now: datetime) -> Change:

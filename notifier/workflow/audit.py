@@ -225,7 +225,7 @@ def _step(session: Session, row: Any, action: str, actor: Actor) -> tuple[str, s
 
 
 def leaf(event_row: Mapping[str, Any]) -> bytes:
-    """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it, erasable."""
+    """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it."""
     at = event_row["at"]
     return rfc8785.dumps({
         "delivery": str(event_row["delivery_id"]), "key": event_row["key"], "kind": event_row["kind"],

@@ -52,6 +52,16 @@ def draft(
     return Item(old, EngagementValue(**{**given, "ref": register.free_ref(session, wanted, _pending_refs(session))}))
 
 
+def redraft(item: Item, values: Mapping[str, Any]) -> Item:
+    """An item with other values after; its reference stays. Raises Refusal bad_value, nothing_changes."""
+    if item.after is None:
+        return item
+    after = item.after.with_(**{k: v for k, v in cleaned(values).items() if k != "ref"})
+    if item.before is not None and not differences(item.before, after):
+        raise Refusal("nothing_changes")
+    return Item(item.before, after)
+
+
 def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     """Field values as the register keeps them: known names, trimmed, lists as tuples. Raises Refusal bad_value."""
     found: dict[str, Any] = {}
@@ -61,6 +71,8 @@ def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
         if name in LISTS:
             parts = value.split(";") if isinstance(value, str) else value
             found[name] = tuple(part for part in (str(p).strip() for p in parts) if part)
+            if name == "services":
+                found[name] = tuple(slug(part) for part in found[name])  # a display name would match no customer
         else:
             found[name] = str(value).strip()
         size = sum(map(len, found[name])) if name in LISTS else len(found[name])
@@ -95,8 +107,8 @@ def propose(
 
 
 def edit(
-    session: Session, ref: str, items: Sequence[Item], *, reason: str, planned_start: date | None, actor: Actor,
-    now: datetime,
+    session: Session, ref: str, items: Sequence[Item], *, reason: str, planned_start: date | None, separable: str,
+    actor: Actor, now: datetime,
 ) -> Change:
     """Rewrites a draft or a change sent back. Raises Refusal no_such_move, role_missing, already_pending."""
     change = get(session, ref, lock=True)
@@ -111,7 +123,7 @@ def edit(
     session.flush()
     change.kind = rules.kind_of(items[0].before, items[0].after)
     change.reason, change.planned_start, change.updated_at = reason.strip(), planned_start, now
-    change.opens_window = rules.opens_window(items)
+    change.opens_window, change.separable = rules.opens_window(items), separable
     change.proposed_by = actor.id  # whoever wrote it last cannot be the one to approve it
     _write_items(session, change, items)
     audit.note(session, "edit", CHANGE.name, change.ref, actor=actor, now=now, before=change.state,

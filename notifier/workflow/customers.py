@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from notifier.domain.people import Actor, ContactRole
+from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.terms import Terms
 from notifier.tables import Contact, Customer, CustomerService, Service
@@ -114,6 +114,44 @@ def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, 
         for gone in held.values():
             gone.retired_at = gone.retired_at or now
     session.flush()
+
+
+def add_contact(
+    session: Session, customer: Customer, entry: ContactEntry, *, actor: Actor, now: datetime
+) -> Contact:
+    """One more contact, behind those there are; a retired one of the same address and role comes back. Notices
+    announced already are not sent again by this. Raises Refusal role_missing, exists, bad_value."""
+    _refuse_others(actor)
+    email = address(entry.email)
+    held = contacts(session, customer)
+    row = next((c for c in held if c.email == email and c.role == entry.role), None)
+    if row is not None and row.retired_at is None:
+        raise Refusal("exists", what="contact", ref=email)
+    if row is None:
+        last = max((c.position for c in held if c.retired_at is None), default=0)
+        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, position=last + 1)
+        session.add(row)
+    row.name, row.phone, row.retired_at = entry.name, entry.phone, None
+    session.flush()
+    audit.note(session, "add_contact", "customer", str(customer.id), actor=actor, now=now,
+               refs={"contact": str(row.id), "role": str(entry.role)}, detail={"email": email, "name": row.name})
+    return row
+
+
+def retire_contact(session: Session, customer: Customer, contact_id: int, *, actor: Actor, now: datetime) -> None:
+    """Nothing more is written to this contact; what it received stays proven. Raises Refusal role_missing, unknown."""
+    _refuse_others(actor)
+    row = session.exec(select(Contact).where(Contact.id == contact_id, Contact.customer_id == customer.id)).first()
+    if row is None:
+        raise Refusal("unknown", what="contact", ref=str(contact_id))
+    row.retired_at = row.retired_at or now
+    audit.note(session, "retire_contact", "customer", str(customer.id), actor=actor, now=now,
+               refs={"contact": str(row.id)}, detail={"email": row.email})
+
+
+def _refuse_others(actor: Actor) -> None:
+    if not actor.roles & {Role.OPS, Role.PRIVACY}:
+        raise Refusal("role_missing", roles="ops, privacy")
 
 
 def address(email: str) -> str:

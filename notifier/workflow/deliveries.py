@@ -6,7 +6,7 @@ and the clock's sweep finds whatever was not rung. Every move goes through `audi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -23,6 +23,9 @@ from notifier.workflow.audit import BatchMove
 
 LEASE = timedelta(minutes=5)
 """How long a worker may hold claimed letters; longer than the slowest provider call by far."""
+
+LOOK_AGAIN = timedelta(minutes=10)
+"""How long a doubtful letter must stay absent at the provider before it is sent again."""
 
 BACKOFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 1800, 7200))
 """How long a letter waits that may succeed later, by the number of tries; the last one repeats."""
@@ -158,24 +161,31 @@ def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
     return len(rows)
 
 
-def doubtful(session: Session, transport: str, limit: int) -> list[Delivery]:
-    """Letters of unknown outcome that went out by this transport."""
+def doubtful(session: Session, transport: str, limit: int, now: datetime) -> list[Delivery]:
+    """Letters of unknown outcome that went out by this transport and may be looked for at the provider now."""
     return list(session.exec(
-        select(Delivery).where(col(Delivery.state) == DeliveryState.UNCERTAIN, Delivery.transport == transport)
+        select(Delivery).where(col(Delivery.state) == DeliveryState.UNCERTAIN, Delivery.transport == transport,
+                               col(Delivery.due_at) <= now)
         .order_by(col(Delivery.id)).limit(limit)
     ))
 
 
-def settle_doubt(session: Session, delivery_id: int, found: bool, *, actor: Actor, now: datetime, words: str) -> None:
-    """After a look at the provider: there (accepted), or absent and therefore owed again."""
-    row = session.exec(select(Delivery).where(Delivery.id == delivery_id).with_for_update()
-                       .execution_options(populate_existing=True)).one()
-    if row.state != DeliveryState.UNCERTAIN:
+def settle_doubt(
+    session: Session, ref: str, found: bool | None, *, actor: Actor, now: datetime, words: str = ""
+) -> None:
+    """After a look at the provider: there (accepted); absent twice, `LOOK_AGAIN` apart, and therefore owed again;
+    or, with None, nobody could say, and it is looked for again in a minute. An event that came in meanwhile wins."""
+    row = find(session, ref, "")
+    if row is None or row.state != DeliveryState.UNCERTAIN:
         return
-    if not found:
-        row.due_at = now
-    settled = BatchMove(row, "accept" if found else "requeue", now, words=words)
-    audit.move_batch(session, [settled], actor=actor, now=now)
+    if found is None:
+        row.due_at = now + timedelta(minutes=1)
+    elif not found and row.absent_at is None:
+        row.absent_at, row.due_at = now, now + LOOK_AGAIN
+    else:
+        row.absent_at, row.due_at = None, now
+        settled = BatchMove(row, "accept" if found else "requeue", now, words=words)
+        audit.move_batch(session, [settled], actor=actor, now=now)
 
 
 def cancel_queued(session: Session, notice_ids: Collection[int], kind: str, *, actor: Actor, now: datetime) -> int:
@@ -217,13 +227,21 @@ def of_notice(session: Session, notice_id: int, kind: str = "change_announced") 
 
 
 def notice_contacts(session: Session, customer_id: int) -> list[Contact]:
-    """Who receives a customer's legal notices, in order; barred and retired addresses left out."""
-    return list(session.exec(
+    """Who receives a customer's legal notices, in order, one per address; barred and retired ones left out."""
+    return distinct(session.exec(
         select(Contact).where(
             Contact.customer_id == customer_id, Contact.role == "notice", col(Contact.retired_at).is_(None),
             col(Contact.barred_at).is_(None),
         ).order_by(col(Contact.position), col(Contact.id))
     ))
+
+
+def distinct(contacts: Iterable[Contact]) -> list[Contact]:
+    """The first contact of each address: a mailbox named twice is written to once."""
+    found: dict[str, Contact] = {}
+    for contact in contacts:
+        found.setdefault(contact.email, contact)
+    return list(found.values())
 
 
 def counts(session: Session, notice_ids: Any) -> dict[str, int]:

@@ -6,6 +6,7 @@ can put the mask in their place.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -18,9 +19,19 @@ from notifier.domain.listing import ListedService
 from notifier.domain.sentences import Sentence
 from notifier.domain.terms import Authorisation, DayKind, Terms
 from notifier.tables import (
-    Announcement, AnnouncementChange, Change, Customer, Delivery, Edition, Link, Notice, NoticeChange, Objection,
+    Announcement,
+    AnnouncementChange,
+    Change,
+    Customer,
+    Delivery,
+    Edition,
+    Link,
+    Notice,
+    NoticeChange,
+    Objection,
 )
 from notifier.workflow import audit, calendars, links, listing, notices, objections, register, settings
+from notifier.workflow.announcements import Seat
 from notifier.workflow.links import Signer
 
 
@@ -45,11 +56,7 @@ class Prepared:
 def prepare(session: Session, delivery: Delivery, sender: Sender, now: datetime) -> Prepared:
     """Everything the letter of this delivery says, as it is true at `now`. Makes the links it needs."""
     kind = LetterKind(delivery.kind)
-    envelope = {
-        "kind": kind, "language": delivery.language, "organisation": settings.organisation(session),
-        "to_name": delivery.to_name, "to_email": delivery.to_email, "reply_to": sender.reply_to,
-        "base_url": sender.base_url, "list_url": f"{sender.base_url}/",
-    }
+    envelope = _envelope(session, kind, delivery.language, delivery.to_name, delivery.to_email, sender)
     if kind in STAFF_LETTERS:
         return _staff(session, delivery, envelope)
     if delivery.subject_kind == "objection":
@@ -71,19 +78,57 @@ def _notice(
     link = links.ensure(session, links.NOTICE, notice.id or 0, contact_id=delivery.contact_id,
                         email="" if delivery.contact_id else delivery.to_email, now=now)
     token = sender.signer.token(link)
-    zone = envelope["organisation"].zone
-    facts = NoticeFacts(
-        **envelope, thread=announcement.uid, customer=_addressee(session, notice), announcement=announcement.ref,
-        changes=tuple(listing.published(session, change, zone) for change in told),
-        opens_window=frozenset(c.ref for c in told if c.opens_window), window_days=terms.window_days,
-        specific=terms.authorisation is Authorisation.SPECIFIC, last_day=last_day, zone=terms.zone, why=why,
-        termination_days=terms.termination_days, link=f"{sender.base_url}/n/{token}",
-        edition=announcement.edition_n or 0, edition_sha256=edition.sha256 if edition else "",
-        audit_head=audit.head(session).hash, reason=delivery.words,
-        services=_services(session), business_days=terms.day_kind is DayKind.BUSINESS,
-        in_effect_on=next((p.in_effect_on for p in (listing.published(session, c, zone) for c in told)), None),
+    facts = _facts(
+        session, envelope, _addressee(session, notice), terms, told, last_day, why, announcement=announcement.ref,
+        thread=announcement.uid, link=f"{sender.base_url}/n/{token}", edition=announcement.edition_n or 0,
+        edition_sha256=edition.sha256 if edition else "", reason=delivery.words,
     )
     return Prepared(facts, (token,), last_day if delivery.kind == LetterKind.CHANGE_ANNOUNCED else None)
+
+
+def preview(
+    session: Session, concerned: Sequence[Change], seat: Seat, language: str, sender: Sender, now: datetime
+) -> NoticeFacts:
+    """What the letter to one customer would say if these changes were announced at `now`; writes nothing. What
+    only the announcing itself gives stands masked: the link, the announcement's number, the edition's hash."""
+    contact = seat.contacts[0] if seat.contacts else None
+    envelope = _envelope(session, LetterKind.CHANGE_ANNOUNCED, language, contact.name if contact else "",
+                         contact.email if contact else "", sender)
+    opens = any(c.opens_window for c in concerned)
+    promise = window_rules.promised(seat.terms, now, calendars.day_off(seat.terms, language))
+    last_day, why = (promise.last_day, promise.why) if opens else (None, ())
+    newest = listing.newest(session)
+    return _facts(
+        session, envelope, _named(seat.customer), seat.terms, concerned, last_day, why, announcement="A-…",
+        thread="preview", link=f"{sender.base_url}/n/{links.MASK}", edition=(newest.n if newest else 0) + 1,
+        edition_sha256="…", reason="",
+    )
+
+
+def _envelope(
+    session: Session, kind: LetterKind, language: str, to_name: str, to_email: str, sender: Sender
+) -> dict[str, Any]:
+    return {
+        "kind": kind, "language": language, "organisation": settings.organisation(session), "to_name": to_name,
+        "to_email": to_email, "reply_to": sender.reply_to, "base_url": sender.base_url,
+        "list_url": f"{sender.base_url}/",
+    }
+
+
+def _facts(
+    session: Session, envelope: dict[str, Any], customer: Addressee, terms: Terms, told: Sequence[Change],
+    last_day: date | None, why: tuple[Sentence, ...], **own: Any,
+) -> NoticeFacts:
+    """What every letter about an announcement says, sent or only shown; `own` is what the letter itself adds."""
+    published = tuple(listing.published(session, change, envelope["organisation"].zone) for change in told)
+    return NoticeFacts(
+        **envelope, **own, customer=customer, changes=published,
+        opens_window=frozenset(c.ref for c in told if c.opens_window), window_days=terms.window_days,
+        specific=terms.authorisation is Authorisation.SPECIFIC, last_day=last_day, zone=terms.zone, why=why,
+        termination_days=terms.termination_days, audit_head=audit.head(session).hash, services=_services(session),
+        business_days=terms.day_kind is DayKind.BUSINESS,
+        in_effect_on=next((p.in_effect_on for p in published), None),
+    )
 
 
 def _last_day(
@@ -102,8 +147,9 @@ def _last_day(
 
 def _changes(session: Session, announcement: Announcement, delivery: Delivery) -> list[Change]:
     """What the letter is about: one change, or all of the announcement that have not been taken back."""
-    if delivery.subject_kind == "change":
-        change = session.get(Change, delivery.subject_id)
+    if delivery.subject_kind == "notice_change":
+        part = session.get(NoticeChange, delivery.subject_id)
+        change = session.get(Change, part.change_id) if part else None
         return [change] if change else []
     return list(session.exec(
         select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
@@ -176,4 +222,8 @@ _SUBJECTS: dict[str, Any] = {"change": Change, "objection": Objection, "delivery
 def _addressee(session: Session, notice: Notice) -> Addressee:
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
+    return _named(customer)
+
+
+def _named(customer: Customer) -> Addressee:
     return Addressee(customer.name, customer.ref, customer.agreement, customer.agreement_date, customer.clause)

@@ -87,7 +87,7 @@ def _consequence(
     if any(d.state in ARRIVED or d.state in UNDER_WAY for d in others):
         return notice, ""
     undone = notice.state == NoticeState.GIVEN and notice.given_by in ("provider", "demo", "presumed")
-    fails = notice.state == NoticeState.PENDING or undone
+    fails = undone or (notice.state == NoticeState.PENDING and _unwritten(session, notice) is None)
     return notice, "fail" if fails and NOTICE.find(notice.state, "fail") else ""
 
 
@@ -209,12 +209,16 @@ def _reprove(session: Session, notice: Notice, lost: Delivery, *, now: datetime)
 
 def _next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none."""
+    contact = _unwritten(session, notice)
+    if contact is not None:
+        write_to(session, notice, contact, now=now)
+    return contact is not None
+
+
+def _unwritten(session: Session, notice: Notice) -> Contact | None:
     written = {d.to_email for d in deliveries.of_notice(session, notice.id or 0)}
-    for contact in deliveries.notice_contacts(session, notice.customer_id):
-        if contact.email not in written:
-            write_to(session, notice, contact, now=now)
-            return True
-    return False
+    contacts = deliveries.notice_contacts(session, notice.customer_id)
+    return next((contact for contact in contacts if contact.email not in written), None)
 
 
 def write_to(session: Session, notice: Notice, contact: Contact, *, now: datetime) -> Delivery:
@@ -311,13 +315,13 @@ def take_back(session: Session, change: Change, reason: str, *, actor: Actor, no
             NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None))).first()
         if left is None:
             deliveries.cancel_queued(session, [notice.id or 0], "change_announced", actor=actor, now=now)
-        told += _tell_withdrawn(session, notice, change, reason, now=now)
+        told += _tell_withdrawn(session, notice, part, reason, now=now)
         if left is None and notice.state != NoticeState.CANCELLED:
             audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
     return told
 
 
-def _tell_withdrawn(session: Session, notice: Notice, change: Change, reason: str, *, now: datetime) -> int:
+def _tell_withdrawn(session: Session, notice: Notice, part: NoticeChange, reason: str, *, now: datetime) -> int:
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
     left = {DeliveryState.CANCELLED, DeliveryState.FAILED, DeliveryState.BLOCKED, DeliveryState.BOUNCED}
@@ -325,7 +329,7 @@ def _tell_withdrawn(session: Session, notice: Notice, change: Change, reason: st
     for contact in deliveries.notice_contacts(session, notice.customer_id):
         if contact.email in reached:
             deliveries.queue(
-                session, "change_withdrawn", "change", change.id or 0, email=contact.email, name=contact.name,
+                session, "change_withdrawn", "notice_change", part.id or 0, email=contact.email, name=contact.name,
                 language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, words=reason,
             )
     return 1 if reached else 0

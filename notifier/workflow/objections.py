@@ -64,7 +64,7 @@ def file(
     if "@" not in filing.email:
         raise Refusal("bad_value", field=N_("E-mail"), problem=N_("this is not an address"))
     nonce = filing.nonce or str(uuid4())
-    notice = notices.lock(session, notice_id)  # before looking: of two copies of a form at once, one waits for the other
+    notice = notices.lock(session, notice_id)  # before looking: of two copies of a form at once, one has to wait
     known = session.exec(select(Objection).where(Objection.nonce == nonce)).first()
     if known is not None:
         return known
@@ -97,7 +97,7 @@ def file(
 def _against(session: Session, notice: Notice, refs: Sequence[str]) -> list[Change]:
     held = session.exec(
         select(Change).join(NoticeChange, col(NoticeChange.change_id) == col(Change.id))
-        .where(NoticeChange.notice_id == notice.id).order_by(col(Change.id))
+        .where(NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None)).order_by(col(Change.id))
     ).all()
     chosen = [c for c in held if c.ref in refs] if refs else list(held)
     return chosen or list(held)
@@ -166,8 +166,10 @@ def terminate(
     """The customer ends an affected service from a day on (`service` its slug; "" for all it buys). Recorded by
     the customer itself or, from its declaration, by us. Raises Refusal not_terminable, service_not_affected."""
     objection = get(session, ref, lock=True)
-    if objection.state != ObjectionState.NO_AGREEMENT:
-        raise Refusal("not_terminable")
+    today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
+    over = objection.right_until is not None and today > objection.right_until
+    if objection.state != ObjectionState.NO_AGREEMENT or (over and actor.kind is Kind.CONTACT):
+        raise Refusal("not_terminable")  # a late declaration by letter is for people to accept or not
     affected = affected_services(session, objection)
     if service and service not in affected:
         raise Refusal("service_not_affected", service=service)

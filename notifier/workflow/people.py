@@ -6,6 +6,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from argon2 import PasswordHasher
@@ -20,14 +21,23 @@ from notifier.workflow import audit
 
 LEAST_PASSWORD = 10  # characters; NIST 800-63B asks for 8 and for length over rules
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody has this password")  # checked when the address is unknown, so both take as long
+
+
+@lru_cache
+def _nobody() -> str:
+    """A hash that no password fits, checked when the address is unknown, so that both mistakes take as long."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def add(
     session: Session, email: str, name: str, roles: Iterable[Role], *, password: str = "", language: str = "en",
     actor: Actor, now: datetime,
 ) -> User:
-    """A new person. Raises Refusal exists, weak_password, or bad_value for an address without an @."""
+    """A new person, added by an administrator (or, the first ones, by the system).
+
+    Raises Refusal role_missing, exists, weak_password, or bad_value for an address without an @.
+    """
+    _refuse_others(actor)
     address = email.strip().lower()
     if "@" not in address:
         raise Refusal("bad_value", field=N_("E-mail"), problem=N_("this is not an address"))
@@ -54,7 +64,8 @@ def set_password(session: Session, user: User, password: str, *, actor: Actor, n
 
 
 def disable(session: Session, user: User, *, actor: Actor, now: datetime) -> None:
-    """Ends a person's access at once: sign-ins and tokens. Raises Refusal last_admin."""
+    """Ends a person's access at once: sign-ins and tokens. Raises Refusal role_missing, last_admin."""
+    _refuse_others(actor)
     admins = [u for u in people(session) if Role.ADMIN in u.roles and u.disabled_at is None]
     if [u.id for u in admins] == [user.id]:
         raise Refusal("last_admin")
@@ -67,7 +78,7 @@ def sign_in(session: Session, email: str, password: str, *, door: Door, now: dat
     """The person with this address and password. Raises Refusal sign_in_failed, the same for either mistake."""
     user = session.exec(select(User).where(User.email == email.strip().lower())).first()
     try:
-        _hasher.verify((user and user.password_hash) or _NOBODY, password)
+        _hasher.verify((user and user.password_hash) or _nobody(), password)
     except (VerifyMismatchError, InvalidHashError):
         raise Refusal("sign_in_failed") from None
     if user is None or not user.password_hash or user.disabled_at is not None:
@@ -167,6 +178,11 @@ def awaiting(session: Session, subject_kind: str, subject_id: int) -> list[Count
             col(Countersignature.signed_at).is_(None), col(Countersignature.dropped_at).is_(None),
         ).order_by(col(Countersignature.id))
     ))
+
+
+def _refuse_others(actor: Actor) -> None:
+    if actor.kind is not Kind.SYSTEM and Role.ADMIN not in actor.roles:
+        raise Refusal("role_missing", roles="admin")
 
 
 def _hashed(password: str) -> str:

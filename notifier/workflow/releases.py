@@ -32,6 +32,8 @@ from notifier.tables import (
 )
 from notifier.workflow import audit, changes, deliveries, listing, notices, register, settings
 
+_START = next(row for row in CHANGE.rows if row.action == "take_effect")
+
 
 @dataclass(frozen=True)
 class Standing:
@@ -129,19 +131,21 @@ def release(
     Raises Refusal blocked with every blocker in words, role_missing, no_such_move, unknown customer.
     """
     change = changes.get(session, ref, lock=True)
+    audit.permit(_START, actor)  # a later release moves no state, and so passes no other check of the role
     zone = settings.organisation(session).zone
     all_of_them = _locked_standings(session, change, now)
     chosen = [s for s in all_of_them if not customer_ref or s.customer.ref == customer_ref]
     if customer_ref and not chosen:
         raise Refusal("unknown", what="customer", ref=customer_ref)
-    must_be_clear = chosen if change.separable != "no" and customer_ref else all_of_them
-    in_the_way = [_named(s, b) for s in must_be_clear for b in s.blockers] or [
-        b.sentence for b in change_blockers(change, now, zone)
-    ]
+    freed = [s for s in chosen if s.clear]
+    enough = bool(freed) and change.separable != "no"
+    must_be_clear = freed if enough else chosen if customer_ref and change.separable != "no" else all_of_them
+    in_the_way = [_named(s, b) for s in must_be_clear for b in s.blockers]
+    in_the_way += [b.sentence for b in change_blockers(change, now, zone)] if not in_the_way else []
     if in_the_way:
         raise Refusal("blocked", details=in_the_way)
-    freed = [s for s in chosen if s.clear]
-    _start(session, change, freed, actor=actor, now=now)
+    if freed or change.state == ChangeState.ANNOUNCED:
+        _start(session, change, freed, actor=actor, now=now)
     return freed
 
 
@@ -206,8 +210,9 @@ def _tell_in_effect(session: Session, change: Change, freed: Sequence[Standing],
     for standing in freed:
         for contact in deliveries.notice_contacts(session, standing.customer.id or 0):
             deliveries.queue(
-                session, "change_in_effect", CHANGE.name, change.id or 0, email=contact.email, name=contact.name,
-                language=standing.customer.language, now=now, contact_id=contact.id, notice_id=standing.notice.id,
+                session, "change_in_effect", "notice_change", standing.part.id or 0, email=contact.email,
+                name=contact.name, language=standing.customer.language, now=now, contact_id=contact.id,
+                notice_id=standing.notice.id,
             )
 
 

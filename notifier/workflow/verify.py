@@ -37,7 +37,8 @@ def _folded(session: Session) -> Iterator[Sentence]:
         last = entry.hash
     head = audit.head(session)
     if (head.seq, head.hash) != (seq, last):
-        yield Sentence(N_("The chain ends at entry %(seq)s, but its head says %(head)s."), {"seq": seq, "head": head.seq})
+        ends = N_("The chain ends at entry %(seq)s, but its head says %(head)s.")
+        yield Sentence(ends, {"seq": seq, "head": head.seq})
 
 
 def _details(session: Session) -> Iterator[Sentence]:

@@ -135,9 +135,6 @@ def upgrade() -> None:
     sa.Column('relation', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sub_processor'))
     )
-    with op.batch_alter_table('sub_processor', schema=None) as batch_op:
-        batch_op.create_index(batch_op.f('ix_sub_processor_legal_name'), ['legal_name'], unique=False)
-
     op.create_table('user_account',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('email', sqlmodel.sql.sqltypes.AutoString(length=254), nullable=False),
@@ -674,9 +671,6 @@ def downgrade() -> None:
     op.drop_table('api_token')
     op.drop_table('announcement')
     op.drop_table('user_account')
-    with op.batch_alter_table('sub_processor', schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f('ix_sub_processor_legal_name'))
-
     op.drop_table('sub_processor')
     op.drop_table('setting')
     op.drop_table('service')

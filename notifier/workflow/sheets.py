@@ -1,0 +1,218 @@
+"""Files of rows (CSV, TSV, JSON, YAML) as headings and cells, each row with the place where it stands.
+
+Nothing is guessed inside a cell: text stays text, so that "NO" is Norway and "007" keeps its zeros.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+import yaml
+
+from notifier.domain.refusals import Refusal
+from notifier.domain.register import slug
+from notifier.domain.sentences import N_, Fact, Sentence
+
+DELIMITERS = (",", ";", "\t")
+Cell = str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: its line or, in JSON and YAML, its number; the same in words ("line 7", "entry 3"); and its cells by
+    heading, a list where the file has one."""
+
+    number: int
+    where: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A file's headings as written, in order, and its rows; empty rows are left out."""
+
+    headings: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def fold(heading: str) -> str:
+    """A heading without case, accents, blanks and marks: "Registered address", "registered_address" are one."""
+    return slug(heading).replace("-", "")
+
+
+def bad(*details: Sentence) -> Refusal:
+    """The refusal of a file, with everything that is wrong in it."""
+    return Refusal("bad_file", details=details)
+
+
+def read(name: str, data: bytes, known: Collection[str], under: Collection[str]) -> Grid:
+    """The rows of a file, its kind told by the name's ending.
+
+    `known` are the folded headings that mean something (they decide between delimiters), `under` the folded keys
+    under which a JSON or YAML object may hold its list. Raises Refusal bad_file, with line and column.
+    """
+    kind = PurePath(name).suffix.lower()
+    text = _text(data)
+    if kind in (".csv", ".tsv", ".txt"):
+        return _csv(text, known)
+    if kind == ".json":
+        return _listed(_json(text), known, under)
+    if kind in (".yaml", ".yml"):
+        return _listed(_yaml(text), known, under)
+    raise bad(Sentence(N_("“%(name)s” should end in .csv, .tsv, .json or .yaml"), {"name": PurePath(name).name}))
+
+
+def _text(data: bytes) -> str:
+    wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):  # cp1252: what Excel writes in the West
+        try:
+            text = data.decode(encoding)
+            break
+        except UnicodeDecodeError:
+            continue
+    else:
+        raise bad(Sentence(N_("it is not text; save it as UTF-8")))
+    if "\0" in text:
+        raise _at(*_place(text, text.index("\0")), N_("this is not text"))
+    if not text.strip():
+        raise bad(Sentence(N_("it is empty")))
+    return text
+
+
+def _place(text: str, offset: int) -> tuple[int, int]:
+    return text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+
+
+def _at(line: int, column: int, problem: str) -> Refusal:
+    facts: dict[str, Fact] = {"line": line, "column": column, "problem": problem}
+    return bad(Sentence(N_("line %(line)s, column %(column)s: %(problem)s"), facts))
+
+
+def _csv(text: str, known: Collection[str]) -> Grid:
+    delimiter = max(DELIMITERS, key=lambda mark: _recognised(text, mark, known))
+    found = _records(text, delimiter)
+    _, first = next(found, (0, []))
+    headings = [heading.strip() for heading in first]
+    named = [heading for heading in headings if heading]
+    if len(set(named)) < len(named):
+        twice = next(h for h in named if named.count(h) > 1)
+        raise bad(Sentence(N_("the heading “%(heading)s” stands there twice"), {"heading": twice}))
+    rows, faults = [], []
+    for line, cells in found:
+        beyond = [n for n, cell in enumerate(cells, 1) if cell.strip() and (n > len(headings) or not headings[n - 1])]
+        if beyond:
+            faults.append(Sentence(N_("line %(line)s, column %(column)s: this cell has no heading; is a quotation "
+                                      "mark missing?"), {"line": line, "column": beyond[0]}))
+        filled = dict(zip(headings, (cell.strip() for cell in cells), strict=False))
+        rows.append(Row(line, f"line {line}", {h: filled.get(h, "") for h in named}))
+    if faults:
+        raise bad(*faults)
+    return Grid(tuple(named), tuple(rows))
+
+
+def _recognised(text: str, delimiter: str, known: Collection[str]) -> tuple[int, int]:
+    """How many headings a delimiter would give that mean something, and how many at all."""
+    try:
+        first = next((row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if any(row)), [])
+    except csv.Error:
+        return 0, 0
+    return sum(fold(heading) in known for heading in first), len(first)
+
+
+def _records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Every row that is not empty, with the line it begins on."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    while True:
+        begins = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise _at(*_broken_quote(text, delimiter, begins), str(error)) from None
+        if any(cell.strip() for cell in cells):
+            yield begins, cells
+
+
+def _broken_quote(text: str, delimiter: str, begins: int) -> tuple[int, int]:
+    """Where quoting goes wrong at or after line `begins`: text behind a closing mark, or the mark never closed."""
+    offset = sum(len(line) for line in text.splitlines(keepends=True)[: begins - 1])
+    opened, quoted, fresh = offset, False, True
+    while offset < len(text):
+        mark = text[offset]
+        if quoted and mark == '"':
+            after = text[offset + 1: offset + 2]
+            if after == '"':
+                offset += 1
+            elif after and after not in f"{delimiter}\r\n":
+                return _place(text, offset + 1)
+            else:
+                quoted = False
+        elif not quoted and mark == '"' and fresh:
+            opened, quoted = offset, True
+        fresh = not quoted and mark in f"{delimiter}\r\n"
+        offset += 1
+    return _place(text, opened)
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        raise _at(error.lineno, error.colno, error.msg) from None
+    except (RecursionError, ValueError):  # ValueError: a number of thousands of digits
+        raise bad(Sentence(N_("it is nested too deeply, or holds a number too long to be one"))) from None
+
+
+def _yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (makes nothing but text, lists and mappings)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise _at(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, str(error.problem)) from None
+    except yaml.reader.ReaderError as error:
+        raise _at(*_place(text, error.position), str(error.reason)) from None
+    except (RecursionError, ValueError):
+        raise bad(Sentence(N_("it is nested too deeply"))) from None
+
+
+def _listed(value: Any, known: Collection[str], under: Collection[str]) -> Grid:
+    if isinstance(value, dict):
+        value = next((v for k, v in value.items() if fold(str(k)) in under and isinstance(v, list)), None)
+    if not isinstance(value, list):
+        keys = ", ".join(sorted(under))
+        raise bad(Sentence(N_("it should be a list of objects, or an object with one under %(keys)s"), {"keys": keys}))
+    rows: list[Row] = []
+    faults: list[Sentence] = []
+    for number, entry in enumerate(value, 1):
+        where = f"entry {number}"
+        if not isinstance(entry, dict):
+            faults.append(Sentence(N_("%(where)s: this is no object"), {"where": where}))
+            continue
+        cells = {str(key): _cell(field) for key, field in entry.items()}
+        faults += [Sentence(N_("%(where)s: “%(key)s” should be text, or a list of texts"), {"where": where, "key": key})
+                   for key, cell in cells.items() if cell is None and fold(key) in known]
+        rows.append(Row(number, where, {key: cell for key, cell in cells.items() if cell}))
+    if faults:
+        raise bad(*faults)
+    return Grid(tuple(dict.fromkeys(key for row in rows for key in row.cells)), tuple(rows))
+
+
+def _cell(field: Any) -> Cell | None:
+    """A JSON or YAML value as a cell; None for one that is neither text nor a list of texts."""
+    if field is None or field in ("null", "~"):
+        return ""
+    if isinstance(field, bool):
+        return "yes" if field else "no"
+    if isinstance(field, str | int | float):
+        return str(field).strip()
+    if isinstance(field, list) and all(isinstance(part, str | int | float) for part in field):
+        return tuple(part for part in (str(p).strip() for p in field) if part)
+    return None
