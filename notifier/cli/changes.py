@@ -1,0 +1,379 @@
+"""Changes from proposal to announcement."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlmodel import Session
+
+from notifier import text
+from notifier.cli import gate
+from notifier.cli.acting import Noun, acting, reading, signed
+from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
+from notifier.domain.audience import WORDS
+from notifier.domain.changes import KIND_NAMES, ChangeKind, Item
+from notifier.domain.listing import ListedService
+from notifier.domain.refusals import Refusal
+from notifier.domain.register import FIELDS, LISTS, slug
+from notifier.domain.register import differences as fields_differing
+from notifier.domain.sentences import N_, Sentence
+from notifier.domain.states import CHANGE, ChangeState
+from notifier.mail import render
+from notifier.tables import Announcement, Change
+from notifier.workflow import announcements, audit, letters, listing, register, settings
+from notifier.workflow import changes as verbs
+from notifier.workflow.announcements import Plan
+
+Moved = Change | Announcement
+STATES = [str(state) for state in ChangeState]
+
+
+@click.group(cls=Noun)
+def changes() -> None:
+    """Changes of the list: propose, review, announce, start.
+
+    Deciding takes a person: NOTIFIER_TOKEN, or --as EMAIL in a demo.
+    """
+
+
+@changes.command("list")
+@click.option("--state", type=click.Choice(STATES), help="Only those in this state.")
+@jsonable
+def list_changes(state: str | None, as_json: bool) -> None:
+    """Lists the changes, newest first."""
+    with reading() as act:
+        found = [c for c in verbs.every(act.session) if state in (None, c.state)]
+        rows = [brief(act.session, change) for change in found]
+    heads = {"ref": "CHANGE", "kind": "KIND", "state": "STATE", "planned_start": "PLANNED START", "about": "ABOUT"}
+    listed(rows, heads, as_json, none="No changes yet: 'notifier changes propose'.")
+
+
+@changes.command()
+@click.argument("ref")
+@jsonable
+def show(ref: str, as_json: bool) -> None:
+    """Shows one change: before and after, what is missing, what was done."""
+    with reading() as act:
+        change = verbs.get(act.session, ref)
+        value = {**brief(act.session, change), **_whole(act.session, change)}
+        told = listing.published(act.session, change, settings.organisation(act.session).zone)
+        sold = [ListedService(s.slug, s.name) for s in register.services(act.session).values()]
+    if as_json:
+        show_json(value)
+        return
+    pairs({"Change": f"{change.ref}, {value['kind']}, {value['state']}", "About": value["about"],
+           "Reason": value["reason"], "Planned start": value["planned_start"], "In effect": value["in_effect_at"],
+           "Opens a window": value["opens_window"], "Separable": value["separable"], "Services": value["services"],
+           "Announced by": value["announcements"], "Still missing": value["missing"]})
+    for block in render.act(told, sold, change.opens_window, "en").blocks:
+        click.echo("\n" + "; ".join(block.concerns) if block.concerns else "")
+        pairs({row.name: f"{row.so_far or '(not recorded)'} → {row.value or '(nothing)'}" if row.changed else row.value
+               for row in block.rows})
+    click.echo("")
+    for entry in value["history"]:
+        click.echo(f"{cell(entry['at'])}  {entry['action']}  {entry['by']}  {entry['reason']}".rstrip())
+
+
+def brief(session: Session, change: Change) -> dict[str, Any]:
+    """A change in a list: its stable keys."""
+    items = verbs.items_of(session, change)
+    return {
+        "ref": change.ref, "kind": change.kind, "state": str(change.state), "planned_start": change.planned_start,
+        "about": "; ".join(about(item) for item in items), "opens_window": change.opens_window,
+        "engagements": [item.ref for item in items],
+    }
+
+
+def about(item: Item) -> str:
+    """What an item is about, in a few words: who, or who instead of whom, and what for."""
+    value = item.after or item.before
+    assert value is not None
+    replaced = item.before if item.before and item.after and item.before.ref != item.after.ref else None
+    who = f"{replaced.legal_name} → {value.legal_name}" if replaced else value.legal_name
+    return f"{who}: {value.activity}"
+
+
+def _whole(session: Session, change: Change) -> dict[str, Any]:
+    items = verbs.items_of(session, change)
+    history = audit.history(session, CHANGE.name, change.ref)
+    return {
+        "reason": change.reason, "separable": change.separable, "proposed_at": change.proposed_at,
+        "announced_at": change.announced_at, "in_effect_at": change.in_effect_at,
+        "services": list(verbs.services_of(session, items)),
+        "announcements": [a.ref for a in verbs.announcements_of(session, change)],
+        "missing": [str(gap) for gap in verbs.gaps(session, change)],
+        "items": [item_value(item) for item in items],
+        "history": [{"at": datetime.fromisoformat(entry.at), "action": entry.action, "by": entry.actor,
+                     "reason": detail.get("reason", "")} for entry, detail in history],
+    }
+
+
+def item_value(item: Item) -> dict[str, Any]:
+    """One item as JSON: both sides and the fields in which they differ."""
+    return {
+        "ref": item.ref, "before": item.before.to_json() if item.before else None,
+        "after": item.after.to_json() if item.after else None, "fields": fields_differing(item.before, item.after),
+    }
+
+
+@changes.command()
+@click.option("--kind", type=click.Choice([str(k) for k in ChangeKind]), required=True)
+@click.option("--ref", default="", help="The engagement to remove or modify; for a new one, the reference it gets.")
+@click.option("--replaces", default="", help="The engagement that a new one replaces.")
+@click.option("--field", "fields", multiple=True, metavar="NAME=VALUE",
+              help=f"Repeat it; several values of one field with “;” between. Names: {', '.join(FIELDS[1:])}.")
+@click.option("--file", "path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="A JSON object of fields, or a list of them (each with its own ref or replaces) for one act on "
+                   "several engagements.")
+@click.option("--reason", default="", help="Why, in a sentence that customers read.")
+@click.option("--start", type=day, metavar="YYYY-MM-DD", help="The planned start.")
+@click.option("--separable", type=click.Choice(["no", "customer", "service"]), default="no", show_default=True,
+              help="Whether single customers can be left out.")
+@jsonable
+@signed
+def propose(
+    kind: str, ref: str, replaces: str, fields: tuple[str, ...], path: Path | None, reason: str, start: date | None,
+    separable: str, as_json: bool, as_email: str,
+) -> None:
+    """Proposes a change, as a draft.
+
+    \b
+    notifier changes propose --kind add --field 'legal_name=Analytics Inc.' \\
+      --field activity=Analytics --field 'locations=Dublin; Berlin' --start 2026-09-01
+    notifier changes propose --kind replace --replaces old-host --file host.json
+    notifier changes propose --kind modify --ref modeso --field 'address=New street 1'
+    notifier changes propose --kind remove --ref modeso --reason 'Contract ended.'
+    """
+    given = _fields(fields)
+    wanted = _from_file(path) if path else [{}]
+    with acting(as_email, proposing=True) as act:
+        items = []
+        for values in wanted:
+            whole = {"ref": ref, **values, **given}
+            old = str(whole.pop("replaces", "") or replaces)
+            _check_services(act.session, whole)
+            items.append(verbs.draft(act.session, ChangeKind(kind), ref=str(whole["ref"] or ""), replaces=old,
+                                     values={name: value for name, value in whole.items() if name != "ref" or value}))
+        change = verbs.propose(act.session, items, reason=reason, planned_start=start, separable=separable,
+                               actor=act.actor, now=act.now)
+        value, missing = brief(act.session, change), [str(gap) for gap in verbs.gaps(act.session, change)]
+    if as_json:
+        show_json({**value, "missing": missing})
+        return
+    click.echo(f"{change.ref} proposed: {KIND_NAMES[ChangeKind(change.kind)].lower()}, {value['about']}.")
+    for gap in missing:
+        click.echo(f"  still missing: {gap}")
+
+
+def _fields(given: Sequence[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals:
+            raise click.BadParameter(f"write “{pair}” as NAME=VALUE.", param_hint="'--field'")
+        found[name] = f"{found[name]};{value}" if name in found and name in LISTS else value
+    return found
+
+
+def _from_file(path: Path) -> list[dict[str, Any]]:
+    try:
+        value = json.loads(path.read_bytes())
+    except json.JSONDecodeError as error:
+        words = f"line {error.lineno}, column {error.colno}: {error.msg}"
+        raise Refusal("bad_file", details=[Sentence(words)]) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise Refusal("bad_file", details=[Sentence(N_("it is no JSON"))]) from None
+    entries = value if isinstance(value, list) else [value]
+    if not entries or not all(isinstance(entry, dict) for entry in entries):
+        raise Refusal("bad_file", details=[Sentence(N_("it should be an object of fields, or a list of them"))])
+    return entries
+
+
+def _check_services(session: Session, values: dict[str, Any]) -> None:
+    """Services by slug or name, as slugs."""
+    if "services" in values:
+        given = values["services"]
+        names = given.split(";") if isinstance(given, str) else given or []
+        values["services"] = [slug(str(name)) for name in names if str(name).strip()]
+        refuse_unsold(session, values["services"])
+
+
+def refuse_unsold(session: Session, slugs: Iterable[str]) -> None:
+    """Raises Refusal unknown for a service nobody sells: its customers would never be told."""
+    sold = register.services(session)
+    for name in slugs:
+        if name not in sold:
+            known = Sentence(N_("There are: %(known)s."), {"known": ", ".join(sold) or "none"})
+            raise Refusal("unknown", what="service", ref=name, details=[known])
+
+
+@changes.command()
+@click.argument("ref")
+@click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="As with propose.")
+@click.option("--engagement", default="", help="Which one, where the change concerns several.")
+@click.option("--reason", default=None, help="Another reason.")
+@click.option("--start", type=day, metavar="YYYY-MM-DD", help="Another planned start.")
+@click.option("--separable", type=click.Choice(["no", "customer", "service"]), help="Another answer to that.")
+@jsonable
+@signed
+def edit(
+    ref: str, fields: tuple[str, ...], engagement: str, reason: str | None, start: date | None,
+    separable: str | None, as_json: bool, as_email: str,
+) -> None:
+    """Mends a draft, or a change that was sent back; what is not named stays."""
+    given = _fields(fields)
+    with acting(as_email, proposing=True) as act:
+        change = verbs.get(act.session, ref)
+        items = verbs.items_of(act.session, change)
+        chosen = [item for item in items if engagement in ("", item.ref)]
+        if given and len(chosen) != 1:
+            raise Refusal("unknown", what="engagement in this change", ref=engagement)
+        _check_services(act.session, given)
+        mended = [verbs.redraft(item, given) if item in chosen and given else item for item in items]
+        change = verbs.edit(act.session, ref, mended, reason=change.reason if reason is None else reason,
+                            planned_start=start or change.planned_start, separable=separable or change.separable,
+                            actor=act.actor, now=act.now)
+    _moved(change, "is mended.", as_json)
+
+
+def _moved(change: Moved, words: str, as_json: bool) -> None:
+    if as_json:
+        show_json({"ref": change.ref, "state": str(change.state) if isinstance(change, Change) else "announced"})
+    else:
+        click.echo(f"{change.ref} {words}")
+
+
+@changes.command()
+@click.argument("ref")
+@jsonable
+@signed
+def submit(ref: str, as_json: bool, as_email: str) -> None:
+    """Sends a draft to review; says everything that is still missing."""
+    with acting(as_email) as act:
+        change = verbs.submit(act.session, ref, actor=act.actor, now=act.now)
+    _moved(change, "is in review; people with the role privacy are asked to look.", as_json)
+
+
+@changes.command("send-back")
+@click.argument("ref")
+@click.option("--reason", default="", help="What has to be mended.")
+@jsonable
+@signed
+def send_back(ref: str, reason: str, as_json: bool, as_email: str) -> None:
+    """Sends a change back to its proposer, with a reason."""
+    with acting(as_email) as act:
+        change = verbs.send_back(act.session, ref, reason, actor=act.actor, now=act.now)
+    _moved(change, "is sent back.", as_json)
+
+
+@changes.command()
+@click.argument("ref")
+@click.option("--reason", default="", help="A word on it, for the log.")
+@jsonable
+@signed
+def approve(ref: str, reason: str, as_json: bool, as_email: str) -> None:
+    """Approves a change: a second person's yes."""
+    with acting(as_email) as act:
+        change = verbs.approve(act.session, ref, actor=act.actor, now=act.now, reason=reason)
+    _moved(change, "is approved.", as_json)
+
+
+@changes.command()
+@click.argument("ref")
+@click.option("--reason", default="", help="Why it will not be done.")
+@jsonable
+@signed
+def reject(ref: str, reason: str, as_json: bool, as_email: str) -> None:
+    """Ends a change in review: it will not be done."""
+    with acting(as_email) as act:
+        change = verbs.reject(act.session, ref, reason, actor=act.actor, now=act.now)
+    _moved(change, "is rejected.", as_json)
+
+
+@changes.command()
+@click.argument("ref")
+@click.option("--reason", default="", help="Why; whoever was told reads it.")
+@jsonable
+@signed
+def withdraw(ref: str, reason: str, as_json: bool, as_email: str) -> None:
+    """Ends a change that will not happen; whoever was told of it gets a letter."""
+    with acting(as_email) as act:
+        change = announcements.withdraw(act.session, ref, reason, actor=act.actor, now=act.now)
+    _moved(change, "is withdrawn.", as_json)
+
+
+@changes.command()
+@click.argument("refs", nargs=-1, required=True, metavar="REF...")
+@click.option("--customer", default="", help="Whose letter to show (default: the first who is owed one).")
+@click.option("--language", type=click.Choice(text.LANGUAGES), default=None, help="In which language.")
+@jsonable
+def preview(refs: tuple[str, ...], customer: str, language: str | None, as_json: bool) -> None:
+    """Shows what announcing would do now: who is told, the earliest start, and one very letter. Writes nothing."""
+    with reading() as act:
+        concerned = [verbs.get(act.session, ref) for ref in dict.fromkeys(refs)]
+        plan = announcements.plan(act.session, concerned, act.now)
+        seat = next((s for s in plan.included if customer in ("", s.customer.ref)), None)
+        if customer and seat is None:
+            raise Refusal("unknown", what="customer on this roll", ref=customer)
+        letter = None
+        if seat is not None:
+            spoken = text.known(language or seat.customer.language)
+            facts = letters.preview(act.session, concerned, seat, spoken, act.house.sender, act.now)
+            letter = render.render(facts)
+    value = _plan_value(plan)
+    if as_json:
+        told = {"subject": letter.subject, "text": letter.text} if letter else None
+        show_json({"changes": [c.ref for c in concerned], **value, "customer": seat.customer.ref if seat else None,
+                   "letter": told})
+        return
+    counted = Counter(WORDS[s.why] for s in plan.seats)
+    pairs({"Changes": [c.ref for c in concerned], "Are told": value["included"], "Are not told": value["left_out"],
+           "Because": "\n".join(f"{count} × {why}" for why, count in counted.most_common()),
+           "Letters": [f"{count} in {name}" for name, count in value["letters"].items()],
+           "Nobody to write to": value["no_contact"], "Opens a window": plan.opens_window,
+           "Earliest start": plan.earliest})
+    if letter is not None:
+        click.echo(f"\n{letter.subject}\n\n{letter.text.rstrip()}")
+
+
+def _plan_value(plan: Plan) -> dict[str, Any]:
+    written = Counter(s.customer.language for s in plan.included for _ in s.contacts)
+    return {
+        "included": len(plan.included), "left_out": len(plan.seats) - len(plan.included),
+        "opens_window": plan.opens_window, "earliest_start": plan.earliest, "letters": dict(sorted(written.items())),
+        "no_contact": [s.customer.ref for s in plan.included if not s.contacts],
+        "audience": [{"customer": s.customer.ref, "included": s.included, "why": str(s.why)} for s in plan.seats],
+    }
+
+
+@changes.command()
+@click.argument("refs", nargs=-1, required=True, metavar="REF...")
+@click.option("--words", default="", help="A note for the log.")
+@jsonable
+@signed
+def announce(refs: tuple[str, ...], words: str, as_json: bool, as_email: str) -> None:
+    """Makes approved changes known: every customer concerned is owed a notice, and its letters leave.
+
+    Refused while letters would only be written to the outbox folder.
+    """
+    with acting(as_email) as act:
+        if act.house.settings.mail_transport == "outbox" and not act.house.settings.demo:
+            raise Refusal("transport_outbox")
+        made = announcements.announce(act.session, refs, actor=act.actor, now=act.now, words=words)
+    if as_json:
+        show_json({"ref": made.ref, "changes": list(dict.fromkeys(refs)), "included": made.included,
+                   "left_out": made.left_out, "edition": made.edition_n})
+    else:
+        click.echo(f"{made.ref} announced: {made.included} customers are owed a notice, {made.left_out} are not; "
+                   f"edition {made.edition_n} of the list.")
+
+
+for _verb in (gate.release, gate.take_effect, gate.blockers):
+    changes.add_command(_verb)

@@ -1,0 +1,109 @@
+"""The command line in this process: one call, its exit status, what it said."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from notifier.cli import main
+from notifier.db import Database
+from notifier.house import House, open_house
+
+FOREIGN = ("NOTIFIER_", "MAILJET_", "DATABASE_URL", "REDIS_URL", "REDIS_SERVER", "PORT")
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one call answered."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Said]
+
+
+@pytest.fixture
+def notifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Calls `notifier …` in an empty folder of its own, with a data directory ./var that is not there yet."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: str, status: int = 0, stdin: str = "", **env: str) -> Said:
+        with monkeypatch.context() as here:
+            here.setattr("sys.stdin", io.StringIO(stdin))
+            for name, value in env.items():
+                here.setenv(name, value)
+            with pytest.raises(SystemExit) as ended:
+                main(list(args))
+        said = Said(int(ended.value.code or 0), *capsys.readouterr())
+        assert said.status == status, said
+        return said
+
+    before = logging.getLogger("notifier").level
+    yield run
+    logging.getLogger("notifier").setLevel(before)
+
+
+@pytest.fixture
+def installed(notifier: Run, tmp_path: Path) -> Run:
+    """The same, migrated, with Olga of ops, Paul of privacy and Ada the admin."""
+    notifier("migrate")
+    for name, role in (("olga", "ops"), ("paul", "privacy"), ("petra", "privacy"), ("ada", "admin")):
+        notifier("users", "add", f"{name}@processor.example", "--role", role, "--no-password")
+    return notifier
+
+
+@pytest.fixture
+def demo(installed: Run, tmp_path: Path) -> Run:
+    """The same as a demo data directory, where --as suffices."""
+    (tmp_path / "var" / "demo").write_text("a demo")
+    return installed
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Iterator[Callable[[], dict[str, int]]]:
+    """How many rows every table of ./var holds."""
+    opened: list[Database] = []
+
+    def count() -> dict[str, int]:
+        import sqlalchemy as sa
+
+        database = Database(f"sqlite:///{tmp_path / 'var' / 'notifier.db'}")
+        opened.append(database)
+        with database.engine.connect() as connection:
+            names = sa.inspect(connection).get_table_names()
+            return {n: connection.execute(sa.text(f'select count(*) from "{n}"')).scalar_one() for n in names}
+
+    yield count
+    for database in opened:
+        database.close()
+
+
+@pytest.fixture
+def at_work(tmp_path: Path) -> Iterator[Callable[[], House]]:
+    """Opens the house the command line works in, for the jobs that its processes would do."""
+    opened: list[House] = []
+
+    def house() -> House:
+        opened.append(open_house())
+        return opened[-1]
+
+    yield house
+    for each in opened:
+        each.database.close()
