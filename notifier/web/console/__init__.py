@@ -1,0 +1,20 @@
+"""The console: pages for the processor's own people. One module per noun; what they share is `desk`."""
+
+from notifier.web.console import (
+    announcements,
+    audit,
+    board,
+    change_form,
+    changes,
+    customers,
+    deliveries,
+    objections,
+    people,
+    sign_in,
+)
+from notifier.web.console.desk import bp
+
+__all__ = [
+    "announcements", "audit", "board", "bp", "change_form", "changes", "customers", "deliveries", "objections",
+    "people", "sign_in",
+]

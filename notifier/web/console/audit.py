@@ -1,0 +1,113 @@
+"""The audit log as people read it, and the button that checks its chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Response, request
+from sqlmodel import Session, col, select
+
+from notifier.domain.sentences import N_, Sentence
+from notifier.domain.states import MACHINES
+from notifier.tables import AuditDetail, AuditEntry
+from notifier.web.access import staff
+from notifier.web.console.desk import Names, bp, page
+from notifier.web.pages import house
+from notifier.workflow import audit, verify
+
+SHOWN = 100
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    **{machine.name: machine.sentences for machine in MACHINES},
+    "": {
+        "add": N_("added"),
+        "ask_not_uphold": N_("asked a second person to sign: not upheld"),
+        "ask_right_not_used": N_("asked a second person to sign: right not used"),
+        "disable": N_("ended the access of a person"),
+        "edit": N_("rewritten"),
+        "event": N_("reported by the mail provider"),
+        "file": N_("filed by the customer"),
+        "import": N_("taken in from a file"),
+        "import_baseline": N_("taken as the starting list"),
+        "message": N_("wrote a message"),
+        "propose": N_("proposed"),
+        "release": N_("released to customers"),
+        "add_contact": N_("added a contact"),
+        "retire_contact": N_("retired a contact"),
+        "revoke": N_("revoked"),
+        "seed": N_("settings taken from the environment"),
+        "set": N_("changed a setting"),
+        "set_password": N_("set a new password"),
+        "several": N_("several moves of letters"),
+        "sign_in": N_("signed in"),
+        "take_back": N_("took it back from everybody who was told"),
+        "window_closed": N_("the window ended"),
+    },
+}
+SUBJECTS: Mapping[str, str] = {
+    "change": N_("Change"), "announcement": N_("Announcement"), "notice": N_("Notice"), "delivery": N_("Letters"),
+    "objection": N_("Objection"), "customer": N_("Customers"), "user": N_("Person"), "token": N_("Token"),
+    "settings": N_("Settings"), "register": N_("List"),
+}
+_PAGES = {
+    "change": "/console/changes/", "announcement": "/console/announcements/", "objection": "/console/objections/",
+}
+
+
+@dataclass(frozen=True)
+class Act:
+    """One entry of the log: `words` a message, `reason` and `detail` from its readable side, if not erased."""
+
+    seq: int
+    at: datetime
+    who: str
+    words: str
+    count: int
+    reason: str
+    subject: str
+    subject_id: str
+    address: str
+    before: str
+    after: str
+    hash: str
+
+
+def acts(rows: Iterable[tuple[AuditEntry, Mapping[str, Any]]], names: Names) -> list[Act]:
+    """Entries with their readable sides, in words."""
+    return [_act(entry, detail, names) for entry, detail in rows]
+
+
+def of(session: Session, kind: str, ref: str, names: Names) -> list[Act]:
+    """What was done to one subject, oldest first."""
+    return acts(audit.history(session, kind, ref), names)
+
+
+def _act(entry: AuditEntry, detail: Mapping[str, Any], names: Names) -> Act:
+    own = WORDS.get(entry.subject_kind, {})
+    page_of = _PAGES.get(entry.subject_kind, "")
+    return Act(
+        entry.seq, datetime.fromisoformat(entry.at), names(entry.actor),
+        own.get(entry.action) or WORDS[""].get(entry.action, entry.action), entry.count,
+        str(detail.get("reason", "")), SUBJECTS.get(entry.subject_kind, entry.subject_kind), entry.subject_id,
+        page_of + entry.subject_id if page_of and entry.subject_id else "", entry.before, entry.after, entry.hash,
+    )
+
+
+@bp.get("/audit")
+@staff
+def audit_page() -> Response:
+    """The newest entries; `?before=<seq>` for older ones, `?verify=1` checks the whole chain first."""
+    before = request.args.get("before", type=int)
+    with house().database.reading() as db:
+        faults: list[Sentence] | None = verify.chain(db) if "verify" in request.args else None
+        query = select(AuditEntry, AuditDetail).join(
+            AuditDetail, col(AuditDetail.seq) == col(AuditEntry.seq), isouter=True)
+        if before is not None:
+            query = query.where(col(AuditEntry.seq) < before)
+        rows = db.exec(query.order_by(col(AuditEntry.seq).desc()).limit(SHOWN)).all()
+        shown = acts(((entry, side.detail if side else {}) for entry, side in rows), Names(db))
+        head = audit.head(db)
+        return page("audit.html", acts=shown, faults=faults, head=head, older=len(shown) == SHOWN)

@@ -1,0 +1,190 @@
+"""The form of a change: a new one, or a draft to be rewritten."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from flask import Response, g, request
+from sqlmodel import Session
+from werkzeug.wrappers import Response as Answer
+
+from notifier import clock
+from notifier.domain import window
+from notifier.domain.changes import KIND_NAMES, ChangeKind
+from notifier.domain.refusals import Refusal
+from notifier.domain.register import ASKED_BY_LAW, FIELD_NAMES, LISTS, EngagementValue
+from notifier.domain.sentences import N_
+from notifier.web.access import staff
+from notifier.web.console import changes as change_pages
+from notifier.web.console.desk import acting, bp, day_of, done, page
+from notifier.web.pages import house
+from notifier.workflow import calendars, changes, register, settings
+
+HINTS: Mapping[str, str] = {
+    "ref": N_("Part of addresses; made from the name where this stays empty."),
+    "legal_name": N_("As registered, with its legal form."),
+    "also_known_as": N_("Brands and earlier names."),
+    "address": N_("The registered office, in full."),
+    "country": N_("Of the registered office: two letters, such as CH, or its name."),
+    "contact": N_("Who answers for data protection there."),
+    "relation": N_("For instance: affiliate, processor’s own group, independent company."),
+    "activity": N_("What it does for us, in a sentence a customer understands."),
+    "data_categories": N_("Which kinds of personal data it can see or holds."),
+    "data_subjects": N_("Whose data: employees, customers’ customers, applicants."),
+    "locations": N_("Every place of storage, and every place somebody can reach the data from."),
+    "guarantee": N_("For instance: contract under Art. 28 GDPR and Art. 9 DSG."),
+    "transfer_basis": N_("Outside adequate countries: standard contractual clauses and their module, or another."),
+    "certificates": N_("For instance: ISO/IEC 27001, SOC 2 Type II."),
+    "own_subprocessors": N_("Who it engages in turn, or where its list stands."),
+    "since": N_("A day or a year, where it has begun before."),
+}
+SHORT = frozenset({"ref", "legal_name", "country", "registration_no", "website", "contact", "relation", "since"})
+
+
+@dataclass(frozen=True)
+class Section:
+    """One engagement in the form: its number, what it was before, and what stands in each field now."""
+
+    number: int
+    before: EngagementValue | None
+    values: Mapping[str, Any]
+    fields: tuple[str, ...]
+
+
+@bp.get("/changes/new")
+@staff
+def new_change() -> Response:
+    """The form for one act, or, without a kind, the choice of it."""
+    kind, ref = request.args.get("kind", ""), request.args.get("ref", "")
+    if kind not in set(ChangeKind) or (kind != ChangeKind.ADD and not ref):
+        with house().database.reading() as db:
+            return page("change_new.html", engagements=register.current(db), kinds=KIND_NAMES)
+    return _new_form(ChangeKind(kind), ref)
+
+
+def _new_form(kind: ChangeKind, ref: str, refusal: Refusal | None = None) -> Response:
+    with house().database.reading() as db:
+        before = register.one(db, ref) if ref else None
+        if kind is ChangeKind.REPLACE and before is not None:
+            start = EngagementValue(activity=before.activity, services=before.services,
+                                    data_categories=before.data_categories, data_subjects=before.data_subjects)
+        else:
+            start = before or EngagementValue()
+        after = None if kind is ChangeKind.REMOVE else start
+        section = _section(1, before, after, own_ref=kind is not ChangeKind.MODIFY)
+        return _form(db, [section], refusal, address="/console/changes/new", kind=kind, ref=ref, change=None,
+                     reason="", planned_start=None, separable="no")
+
+
+@bp.post("/changes/new")
+@staff
+def propose() -> Response | Answer:
+    """Keeps the draft, or brings the form back with everything that was typed."""
+    name, ref = request.form.get("kind", ""), request.form.get("ref", "")
+    if name not in set(ChangeKind):
+        raise Refusal("unknown", what="kind of change", ref=name)
+    kind = ChangeKind(name)
+    try:
+        with acting() as db:
+            item = changes.draft(
+                db, kind, ref=ref, replaces=ref, values={} if kind is ChangeKind.REMOVE else _typed(1),
+            )
+            change = changes.propose(
+                db, [item], reason=request.form.get("reason", ""), planned_start=_start(),
+                separable=_separable(), actor=g.actor, now=clock.now(),
+            )
+    except Refusal as refusal:
+        return _new_form(kind, ref, refusal)
+    return done(f"/console/changes/{change.ref}",
+                N_("The draft %(ref)s is kept. Look it through, then send it to review."), ref=change.ref)
+
+
+@bp.get("/changes/<ref>/edit")
+@staff
+def edit_form(ref: str) -> Response:
+    """The form of a draft, filled with what it says."""
+    return _edit_form(ref)
+
+
+def _edit_form(ref: str, refusal: Refusal | None = None) -> Response:
+    with house().database.reading() as db:
+        change = changes.get(db, ref)
+        if change.state not in changes.EDITABLE and refusal is None:
+            raise Refusal("no_such_move", state=str(change.state), action="edit")
+        items = changes.items_of(db, change)
+        sections = [_section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
+        return _form(
+            db, sections, refusal, address=f"/console/changes/{ref}/edit", kind=ChangeKind(change.kind), ref="",
+            change=change, reason=change.reason, planned_start=change.planned_start, separable=change.separable,
+        )
+
+
+@bp.post("/changes/<ref>/edit")
+@staff
+def edit(ref: str) -> Response | Answer:
+    """Rewrites a draft. Whoever does so cannot be the one to approve it."""
+    try:
+        with acting() as db:
+            before = changes.items_of(db, changes.get(db, ref, lock=True))
+            items = [changes.redraft(item, _typed(n)) for n, item in enumerate(before, 1)]
+            changes.edit(db, ref, items, reason=request.form.get("reason", ""), planned_start=_start(),
+                         separable=_separable(), actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _edit_form(ref, refusal)
+    return done(f"/console/changes/{ref}", N_("%(ref)s is rewritten."), ref=ref)
+
+
+def _form(db: Session, sections: list[Section], refusal: Refusal | None, **values: Any) -> Response:
+    if refusal is not None:
+        values |= {"reason": request.form.get("reason", ""), "planned_start": request.form.get("planned_start", ""),
+                   "separable": request.form.get("separable", values["separable"])}
+    elif values["planned_start"] is not None:
+        values["planned_start"] = values["planned_start"].isoformat()
+    return page(
+        "change_form.html", refusal=refusal, sections=sections, kinds=KIND_NAMES, fields=FIELD_NAMES, hints=HINTS,
+        lists=LISTS, short=SHORT, needed=ASKED_BY_LAW, services=register.services(db),
+        earliest=_earliest(db, clock.now()), separables=change_pages.SEPARABLE, **values,
+    )
+
+
+def _section(number: int, before: EngagementValue | None, after: EngagementValue | None, *, own_ref: bool) -> Section:
+    """The fields as typed, where the form comes back, else as they stand."""
+    if after is None:
+        return Section(number, before, {}, ())
+    names = tuple(name for name in FIELD_NAMES if name != "ref" or own_ref)
+    typed = _typed(number) if request.method == "POST" else {}
+    values = {name: typed.get(name, getattr(after, name)) for name in names}
+    return Section(number, before, values, names)
+
+
+def _typed(number: int) -> dict[str, Any]:
+    """What the form says of one engagement: lists by one per line, services by their boxes."""
+    found: dict[str, Any] = {}
+    for name in FIELD_NAMES:
+        key = f"{number}.{name}"
+        if name == "services":
+            found[name] = tuple(request.form.getlist(key))
+        elif key in request.form:
+            given = request.form[key]
+            found[name] = tuple(line.strip() for line in given.splitlines() if line.strip()) if name in LISTS else given
+    return found
+
+
+def _start() -> date | None:
+    return day_of("planned_start", N_("Planned start"))
+
+
+def _separable() -> str:
+    given = request.form.get("separable", "no")
+    if given not in change_pages.SEPARABLE:
+        raise Refusal("bad_value", field=N_("Can customers be left out?"), problem=N_("choose one of those offered"))
+    return given
+
+
+def _earliest(db: Session, now: datetime) -> date:
+    """The earliest start the organisation's own terms allow when announcing now."""
+    terms = settings.default_terms(db)
+    return window.earliest_planned_start(terms, now, calendars.day_off(terms))

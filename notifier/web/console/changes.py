@@ -1,0 +1,169 @@
+"""Changes: the list, one change with everything about it, and the decisions on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, g, request
+from sqlmodel import Session
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as Answer
+
+from feeds import wording
+from notifier import clock
+from notifier.domain.changes import KIND_NAMES, Item
+from notifier.domain.refusals import Refusal
+from notifier.domain.register import FIELD_NAMES, differences
+from notifier.domain.sentences import N_, Sentence
+from notifier.domain.states import CHANGE, ChangeState, Need
+from notifier.tables import Change
+from notifier.web.access import staff
+from notifier.web.console import audit as log
+from notifier.web.console.desk import MOST, Names, Offer, acting, bp, done, offers, page
+from notifier.web.pages import house, language
+from notifier.workflow import announcements, changes, listing, notices, register, releases, settings
+from notifier.workflow.releases import Standing
+
+BUTTONS: Mapping[str, str] = {
+    "submit": N_("Send to review"),
+    "approve": N_("Approve"),
+    "send_back": N_("Send back"),
+    "reject": N_("Reject"),
+    "announce": N_("Preview and announce"),
+    "take_effect": N_("Release and let it take effect"),
+    "withdraw": N_("Withdraw"),
+}
+TAKE_EFFECT = next(row for row in CHANGE.rows if row.action == "take_effect")
+SEPARABLE: Mapping[str, str] = {
+    "no": N_("No: it starts for all customers together"),
+    "service": N_("By service: customers of other services can be left out"),
+    "customer": N_("By customer: each can be left out"),
+}
+
+
+def told(db: Session, rows: Iterable[Change]) -> list[tuple[Change, str]]:
+    """Changes with their titles, in the language of this page."""
+    zone = settings.organisation(db).zone
+    return [(row, wording.title(listing.published(db, row, zone), language())) for row in rows]
+
+
+def words_for_items(db: Session) -> dict[str, Any]:
+    """What the table of before and after calls things by."""
+    names = {slug: row.name for slug, row in register.services(db).items()}
+    return {"fields": FIELD_NAMES, "differences": differences, "recorded": _recorded,
+            "names_of": lambda slugs: [names.get(slug, slug) for slug in slugs]}
+
+
+def _recorded(item: Item) -> list[str]:
+    said = {*differences(None, item.before), *differences(None, item.after)}
+    return [name for name in FIELD_NAMES if name in said]
+
+
+@bp.get("/changes")
+@staff
+def change_list() -> Response:
+    """All changes, or those in one state."""
+    wanted = request.args.get("state", "")
+    with house().database.reading() as db:
+        rows = [c for c in changes.every(db) if not wanted or c.state == wanted]
+        return page("changes.html", changes=told(db, rows[:MOST]), total=len(rows), wanted=wanted,
+                    choices=list(ChangeState), kinds=KIND_NAMES)
+
+
+@bp.get("/changes/<ref>")
+@staff
+def change_page(ref: str) -> Response:
+    """One change: what it is, what is missing, who did what, and what can be done now."""
+    return _show(ref)
+
+
+def _show(ref: str, refusal: Refusal | None = None) -> Response:
+    now = clock.now()
+    with house().database.reading() as db:
+        change = changes.get(db, ref)
+        items, names = changes.items_of(db, change), Names(db)
+        standings = releases.standings(db, change, now) if change.announced_at else []
+        own = [] if standings else releases.change_blockers(change, now, settings.organisation(db).zone)
+        gaps = changes.gaps(db, change)
+        return page(
+            "change.html", refusal=refusal, change=change, title=told(db, [change])[0][1], items=items,
+            kinds=KIND_NAMES, services=changes.services_of(db, items), gaps=gaps, names=names,
+            acts=log.of(db, CHANGE.name, change.ref, names), separable=SEPARABLE,
+            announcements=[a for a in changes.announcements_of(db, change) if a.made_at],
+            offers=_offers(change, gaps),
+            releasing=_releasing(change, standings, bool(own) or any(s.blockers for s in standings)),
+            standings=standings[:MOST], standing_count=len(standings), clear=sum(s.clear for s in standings),
+            released=sum(s.part.released_at is not None for s in standings), own_blockers=own,
+            windows={s.notice.id: notices.window_of(db, s.notice) for s in standings[:MOST]},
+            editable=change.state in changes.EDITABLE, **words_for_items(db),
+        )
+
+
+def _offers(change: Change, gaps: Sequence[Sentence]) -> list[Offer]:
+    unmet = {}
+    if gaps:
+        unmet[Need.COMPLETE] = Sentence(N_("Not yet: what is missing is listed at the top of this page."))
+    if g.actor.is_person(change.proposed_by):
+        unmet[Need.SECOND_PERSON] = Sentence(
+            N_("This waits for a second person: you have already acted on it yourself."))
+    return [o for o in offers(CHANGE, change.state, BUTTONS, g.actor, unmet) if o.action != "take_effect"]
+
+
+@dataclass(frozen=True)
+class Releasing:
+    """The release to all, or why not now; and whether single customers can be released."""
+
+    offer: Offer
+    one_by_one: bool
+
+
+def _releasing(change: Change, standings: Sequence[Standing], blocked: bool) -> Releasing | None:
+    """The release button: also for the customers that follow one by one after the change took effect."""
+    left = change.state == ChangeState.IN_EFFECT and any(s.part.released_at is None for s in standings)
+    if change.state != ChangeState.ANNOUNCED and not left:
+        return None
+    unmet = {Need.GATE: Sentence(N_("Not yet: what stands in the way is listed above."))} if blocked else {}
+    offer = offers(CHANGE, ChangeState.ANNOUNCED, {"take_effect": BUTTONS["take_effect"]}, g.actor, unmet)[0]
+    return Releasing(offer, change.separable != "no" and bool(g.actor.roles & TAKE_EFFECT.by))
+
+
+def _release(db: Session, ref: str, reason: str) -> None:
+    releases.release(db, ref, customer_ref=request.form.get("customer", ""), actor=g.actor, now=clock.now())
+
+
+@dataclass(frozen=True)
+class _Decision:
+    run: Callable[[Session, str, str], object]
+    done: str
+
+
+DECISIONS: Mapping[str, _Decision] = {
+    "submit": _Decision(lambda db, ref, why: changes.submit(db, ref, actor=g.actor, now=clock.now()),
+                        N_("%(ref)s is in review now. The people with the role privacy are told by mail.")),
+    "approve": _Decision(lambda db, ref, why: changes.approve(db, ref, reason=why, actor=g.actor, now=clock.now()),
+                         N_("%(ref)s is approved. It can be previewed and announced now.")),
+    "send_back": _Decision(lambda db, ref, why: changes.send_back(db, ref, why, actor=g.actor, now=clock.now()),
+                           N_("%(ref)s was sent back.")),
+    "reject": _Decision(lambda db, ref, why: changes.reject(db, ref, why, actor=g.actor, now=clock.now()),
+                        N_("%(ref)s was rejected.")),
+    "withdraw": _Decision(lambda db, ref, why: announcements.withdraw(db, ref, why, actor=g.actor, now=clock.now()),
+                          N_("%(ref)s was withdrawn. Whoever was told of it is told of this too.")),
+    "take_effect": _Decision(_release, N_("%(ref)s is released to everybody who was clear, and in effect.")),
+}
+
+
+@bp.post("/changes/<ref>/<action>")
+@staff
+def decide(ref: str, action: str) -> Response | Answer:
+    """One decision on a change; a refusal brings the page back with the words that were given."""
+    decision = DECISIONS.get(action)
+    if decision is None:
+        raise NotFound
+    try:
+        with acting() as db:
+            decision.run(db, ref, request.form.get("reason", ""))
+    except Refusal as refusal:
+        return _show(ref, refusal)
+    return done(f"/console/changes/{ref}", decision.done, ref=ref)

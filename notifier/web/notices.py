@@ -1,0 +1,206 @@
+"""A customer's notice: what changes, the four dates, what answer and silence mean, and the letter as sent."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Response, request
+from sqlmodel import Session, col, select
+
+from notifier import clock
+from notifier.domain import window as rules
+from notifier.domain.refusals import Refusal
+from notifier.domain.sentences import N_, Sentence
+from notifier.domain.states import NoticeState
+from notifier.domain.terms import Authorisation
+from notifier.tables import Announcement, Blob, Delivery, Link, Objection
+from notifier.web import customers
+from notifier.web.customers import Visit
+from notifier.web.pages import house
+from notifier.workflow import calendars, deliveries, links, notices, objections
+
+bp = Blueprint("notices", __name__)
+customers.prepare(bp)
+
+PROOFS: Mapping[str, str] = {
+    "provider": N_("Proven: the recipient's mail server accepted the letter."),
+    "objection": N_("Proven by your own act: you objected."),
+    "acknowledgement": N_("Proven by your own act: you confirmed that you have read it."),
+    "consent": N_("Proven by your own act: you answered our question for consent."),
+    "hand": N_("Proven: it was handed over, and a second person confirmed that."),
+    "presumed": N_("Presumed under your agreement: it was sent and did not come back."),
+    "imported": N_("Recorded before this page existed, with the proof kept on file."),
+    "demo": N_("Demonstration: the outbox counts as delivered."),
+}
+"""How receipt is proven, by the rung of the ladder or, where the customer acted, by its act."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """The last day to object: reckoned from `proven` receipt or only promised, `over` or not, and why."""
+
+    last_day: date
+    proven: bool
+    over: bool
+    why: tuple[Sentence, ...]
+
+
+@bp.get("/n/<token>")
+def show(token: str) -> Response:
+    """The notice, whole."""
+    return _notice(token)
+
+
+@bp.get("/n/<token>/letter")
+def letter(token: str) -> Response:
+    """The letter this contact was sent, as it was stored. Raises Refusal unknown where none has left yet."""
+    with house().database.reading() as db:
+        visit = customers.enter_notice(db, token)
+        sent = _letter_of(db, visit)
+        blob = db.get(Blob, sent.letter_sha256) if sent else None
+    if sent is None or blob is None:
+        raise Refusal("unknown", what=N_("letter"), ref=visit.customer.name)
+    stored = json.loads(zlib.decompress(blob.body) if blob.packing == "zlib" else blob.body)
+    return customers.page("objection/letter.html", sent=sent, letter=stored, mask=links.MASK)
+
+
+@bp.post("/n/<token>/read")
+def read(token: str) -> Response:
+    """The customer says that it has read the notice."""
+    with house().database.transaction() as db:
+        visit = customers.enter_notice(db, token)
+        notices.acknowledge(db, visit.notice, actor=visit.actor, now=clock.now())
+    house().ring_all()
+    return customers.see(visit.to(visit.home, "read"))
+
+
+@bp.get("/n/<token>/read")
+def read_page(token: str) -> Response:
+    """Whoever comes here by a link finds the button on the notice."""
+    return _onward(token, "read")
+
+
+@bp.post("/n/<token>/consent")
+def consent(token: str) -> Response:
+    """The customer's specific yes or no, to the changes it chose."""
+    chosen = request.form.getlist("changes")
+    if not chosen:
+        missing = {"changes": Sentence(N_("Choose at least one change to answer for."))}
+        return customers.refused_entry(_notice(token, missing))
+    with house().database.transaction() as db:
+        visit = customers.enter_notice(db, token)
+        answer = request.form.get("answer", "")
+        notices.consent(db, visit.notice, chosen, answer, actor=visit.actor, now=clock.now())
+    house().ring_all()
+    return customers.see(visit.to(visit.home, "consent"))
+
+
+@bp.get("/n/<token>/consent")
+def consent_page(token: str) -> Response:
+    """The question for consent stands on the notice."""
+    return _onward(token, "consent")
+
+
+@bp.post("/n/<token>/cases/<ref>")
+def open_case(token: str, ref: str) -> Response:
+    """Gives this contact its own link to a case a colleague filed under the same notice, and goes there."""
+    with house().database.transaction() as db:
+        visit = customers.enter_notice(db, token)
+        case = objections.get(db, ref)
+        if case.notice_id != visit.notice.id:
+            raise Refusal("unknown", what=N_("objection"), ref=ref)
+        link = links.ensure(db, links.CASE, case.id or 0, contact_id=visit.link.contact_id,
+                            email=visit.link.email, now=clock.now())
+        path = f"/o/{house().sender.signer.token(link)}"
+    return customers.see(path)
+
+
+def _onward(token: str, mark: str) -> Response:
+    with house().database.reading() as db:
+        visit = customers.enter_notice(db, token)
+    return customers.see(visit.to(visit.home, mark))
+
+
+def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Response:
+    now = clock.now()
+    with house().database.reading() as db:
+        visit = customers.enter_notice(db, token)
+        parts = customers.parts(db, visit)
+        values: dict[str, Any] = {
+            "parts": parts, "standing": [p for p in parts if p.stands], "due": due(db, visit, now),
+            "announcement": db.get(Announcement, visit.notice.announcement_id), "notice": visit.notice,
+            "proof": _proof(visit), "asked": [c.ref for _, c in notices.consent_asked(db, visit.notice)],
+            "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
+            "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
+            "cancelled": visit.notice.state == NoticeState.CANCELLED,
+        }
+    return customers.page("objection/notice.html", errors=errors or {}, **values)
+
+
+def due(db: Session, visit: Visit, now: datetime) -> Due | None:
+    """The last day that counts, or, before receipt is proven, the one the letter promised; None where no
+    letter has named one, or nothing here opens a window."""
+    notice = visit.notice
+    if not notice.opens_window:
+        return None
+    row = notices.window_of(db, notice)
+    if row is not None:
+        value = notices.value_of(row)
+        return Due(value.last_day, notice.state == NoticeState.GIVEN, not value.is_open(now), value.why)
+    if notice.promised_last_day is None:
+        return None
+    over = now.astimezone(ZoneInfo(visit.terms.zone)).date() > notice.promised_last_day
+    return Due(notice.promised_last_day, False, over, _promise(db, visit, notice.promised_last_day))
+
+
+def _promise(db: Session, visit: Visit, last_day: date) -> tuple[Sentence, ...]:
+    """Why a letter named this last day: reckoned again from when it left; nothing where another results."""
+    day_off = calendars.day_off(visit.terms)
+    for delivery in deliveries.of_notice(db, visit.notice.id or 0):
+        if delivery.promised_last_day == last_day and delivery.handed_at is not None:
+            promise = rules.promised(visit.terms, delivery.handed_at, day_off)
+            if promise.last_day == last_day:
+                return promise.why
+    return ()
+
+
+def _proof(visit: Visit) -> str:
+    notice = visit.notice
+    if notice.given_at is None:
+        return ""
+    act = str((notice.proof or {}).get("act", "")) if notice.given_by == "customer" else ""
+    return PROOFS.get(act or notice.given_by, N_("Proven."))
+
+
+def _letter_of(db: Session, visit: Visit) -> Delivery | None:
+    """The newest letter of this notice that left for this very contact."""
+    sent = [
+        d for d in deliveries.of_notice(db, visit.notice.id or 0)
+        if d.letter_sha256 and d.contact_id == visit.link.contact_id
+        and (d.contact_id is not None or d.to_email == visit.link.email)
+    ]
+    return sent[-1] if sent else None
+
+
+def _cases(db: Session, visit: Visit) -> list[tuple[Objection, str]]:
+    """The objections under this notice, each with this contact's own link to it, "" where it has none."""
+    found = []
+    for case in objections.of_notice(db, visit.notice.id or 0):
+        link = db.exec(select(Link).where(
+            Link.kind == links.CASE, Link.target_id == case.id, Link.contact_id == visit.link.contact_id,
+            Link.email == visit.link.email, Link.nonce == "", col(Link.revoked_at).is_(None),
+        )).first()
+        found.append((case, f"/o/{house().sender.signer.token(link)}" if link else ""))
+    return found
+
+
+def _reasons(db: Session, visit: Visit) -> dict[int, str]:
+    """Why a change was taken back, in the words of the letter that said so, by the id of its NoticeChange."""
+    told = deliveries.of_notice(db, visit.notice.id or 0, "change_withdrawn")
+    return {d.subject_id: d.words for d in told if d.words}
