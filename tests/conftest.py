@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,19 +12,21 @@ import pytest
 from notifier import clock
 from notifier import db as schema
 from notifier.db import Database
+from notifier.domain.people import Door, system
 from notifier.house import House, seed_values
 from notifier.settings import Settings
-from notifier.domain.people import Door, system
 from notifier.workflow import settings as setting_verbs
 from tests import factory, servers
 
 _stack = ExitStack()
 _running: dict[str, str] = {}
+_used: list[str] = []
 
 
 def _postgres() -> str:
     if "postgres" not in _running:
         _running["postgres"] = _stack.enter_context(servers.postgres())
+        _used.append(servers.describe())
     return _running["postgres"]
 
 
@@ -35,7 +38,7 @@ def _redis() -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says which servers the run used, so that nobody mistakes half a run for a whole one."""
-    terminalreporter.write_line(f"servers: {servers.describe()}")
+    terminalreporter.write_line(f"servers: SQLite {sqlite3.sqlite_version}; {' · '.join(_used) or 'no other'}")
     _stack.close()
 
 
@@ -71,6 +74,14 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         _migrate(url)
         yield url
         return
+    url = servers.fresh_database(_postgres(), _migrate)
+    yield url
+    servers.drop_database(url)
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A migrated, empty PostgreSQL database, for journeys that are long enough on one."""
     url = servers.fresh_database(_postgres(), _migrate)
     yield url
     servers.drop_database(url)

@@ -21,7 +21,8 @@ CONTACT = Actor(Kind.CONTACT, Door.LINK, id=None)
 
 HOSTING = EngagementValue(
     ref="cloud-hosting", legal_name="Cloud Hosting GmbH", address="Ring 3, 10115 Berlin, Germany", country="DE",
-    activity="Hosting", data_categories=("name", "e-mail"), guarantee="Data processing agreement", services=("platform",),
+    activity="Hosting", data_categories=("name", "e-mail"), guarantee="Data processing agreement",
+    services=("platform",),
 )
 ANALYTICS = {
     "legal_name": "Analytics Inc.", "address": "1 Front Street, San Francisco, United States", "country": "US",

@@ -75,7 +75,8 @@ def test_a_customer_whose_services_have_all_ended_is_gone_and_blocks_nothing() -
 def test_all_blockers_are_told_at_once_and_each_names_a_way_out() -> None:
     facts = replace(
         CLEAR, planned_start=date(2026, 6, 1), specific=True, informed_enough_on=date(2026, 5, 20),
-        window_ends_at=datetime(2026, 5, 19, 22, 0, tzinfo=UTC), objections=[ObjectionFacts("O-1", ObjectionState.FILED)],
+        window_ends_at=datetime(2026, 5, 19, 22, 0, tzinfo=UTC),
+        objections=[ObjectionFacts("O-1", ObjectionState.FILED)],
     )
     found = gate.blockers(facts)
     assert [b.code for b in found] == [

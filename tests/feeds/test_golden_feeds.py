@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 
 import pytest
-from sample_edition import SHA256, SITE, VALUE
 
 import feeds
 from notifier.domain.listing import ListValue
+from tests.feeds.sample_edition import SHA256, SITE, VALUE
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "feeds"
 FILES = {

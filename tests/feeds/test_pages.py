@@ -7,11 +7,11 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from sample_edition import CHANGES, COUNTER, HOSTING, SHA256, SITE, VALUE, a_change
 
 import feeds
 from feeds.pages import groups
 from notifier.domain.listing import ListedService, ListValue, PublishedItem
+from tests.feeds.sample_edition import CHANGES, COUNTER, HOSTING, SHA256, SITE, VALUE, a_change
 
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 

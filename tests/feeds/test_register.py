@@ -12,12 +12,12 @@ import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
-from sample_edition import CHANGES, HOSTING, MAILER, SHA256, SITE, VALUE
 
 import feeds
 from feeds.register import as_csv
 from notifier.domain.listing import ListValue
 from notifier.domain.register import FIELDS
+from tests.feeds.sample_edition import CHANGES, HOSTING, MAILER, SHA256, SITE, VALUE
 
 
 def published(path: str, value: ListValue = VALUE, digest: str = SHA256) -> bytes:

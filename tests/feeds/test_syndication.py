@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from sample_edition import CHANGES, COUNTER, SHA256, SITE, VALUE, a_change, at
 
 import feeds
 from notifier.domain.listing import ListValue, PublishedItem
+from tests.feeds.sample_edition import CHANGES, COUNTER, SHA256, SITE, VALUE, a_change, at
 
 ATOM = "{http://www.w3.org/2005/Atom}"
 COMPLETE = "{http://purl.org/syndication/history/1.0}complete"

@@ -21,7 +21,7 @@ from notifier.jobs import queue, worker
 from tests import servers
 
 HERE = Path(__file__).resolve()
-NOTE, RING_ONCE_MORE, BREAK = (f"{HERE.stem}.{name}" for name in ("note", "ring_once_more", "break_down"))
+NOTE, RING_ONCE_MORE, BREAK = (f"tests.jobs.{HERE.stem}.{name}" for name in ("note", "ring_once_more", "break_down"))
 ROUTES = {NOTE: queue.DESK, RING_ONCE_MORE: queue.DESK, BREAK: queue.MAIL}
 
 

@@ -15,7 +15,8 @@ from notifier.house import House
 from notifier.jobs import deliver, publish, sweep
 from notifier.mail import outbox
 from notifier.tables import Delivery, Notice, Publication
-from notifier.workflow import changes, notices, objections, releases, verify
+from notifier.workflow import announcements, changes, notices, objections, releases, verify
+from notifier.workflow.customers import ContactEntry
 from notifier.workflow.objections import Filing
 from tests import factory
 from tests.factory import NOW
@@ -146,3 +147,26 @@ def test_without_agreement_the_customer_terminates_and_only_then_the_gate_opens(
     with house.database.reading() as session:
         assert changes.get(session, ref).state == ChangeState.IN_EFFECT
         assert verify.chain(session) == []
+
+
+def test_one_mailbox_named_by_two_customers_gets_a_letter_of_each_kind_for_each(
+    house: House, stopped: list[datetime]
+) -> None:
+    shared = (ContactEntry("dpo@shared.example", "Dora"), ContactEntry("dpo@shared.example", "Dora again"))
+    with house.database.transaction() as session:
+        olga, paul = factory.two_people(session)
+        factory.baseline(session)
+        factory.take_in(session, factory.customer("alpha", contacts=shared), factory.customer("beta", contacts=shared))
+        started = factory.announced(session, olga, paul).ref
+        taken_back = factory.announced(session, olga, paul, legal_name="Other Inc.").ref
+    deliver.run(house)
+    _arrive(house, NOW + timedelta(minutes=5))
+    with house.database.transaction() as session:
+        announcements.withdraw(session, taken_back, "Not needed after all.", actor=paul, now=NOW + timedelta(days=1))
+    stopped[0] = datetime(2026, 5, 5, 9, 0, tzinfo=NOW.tzinfo)
+    sweep.once(house)
+    deliver.run(house)
+    with house.database.reading() as session:
+        assert changes.get(session, started).state == ChangeState.IN_EFFECT
+        sent = session.exec(select(Delivery.kind).where(Delivery.to_email == "dpo@shared.example")).all()
+        assert sorted(sent) == sorted(["change_announced"] * 4 + ["change_withdrawn"] * 2 + ["change_in_effect"] * 2)

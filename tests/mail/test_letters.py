@@ -10,13 +10,13 @@ from email.policy import SMTP
 from pathlib import Path
 
 import pytest
-import sample_letters as sample
 from lxml import html
 
 from notifier import text
 from notifier.domain.letters import LEGAL_NOTICES, STAFF_LETTERS, LetterKind
 from notifier.domain.register import EngagementValue
 from notifier.mail.render import WIDTH, Letter, fold, render
+from tests.mail import sample_letters as sample
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "letters"
 KINDS = list(LetterKind)

@@ -14,8 +14,8 @@ import requests
 
 from notifier.domain.refusals import Refusal
 from notifier.mail import events
-from notifier.mail.mailjet import LookupFailed, Mailjet, _verdict
-from notifier.mail.transport import Batch, Transport, Verdict
+from notifier.mail.mailjet import Mailjet, _verdict
+from notifier.mail.transport import Batch, LookupFailed, Transport, Verdict
 from tests.http_standin import OddServer, Webhook
 from tests.mail.messages import a_message, messages
 from tests.mailjet_standin import MailjetStandIn
