@@ -23,7 +23,7 @@ run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, worker
 	@$(BIN)/notifier run
 
 test: $(VENV)/.test-stamp  ## every test, on SQLite and PostgreSQL (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest --ignore=tests/bench $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/bench -n auto --dist loadscope $(ARGS)
 
 bench: $(VENV)/.test-stamp  ## the measurements
 	@$(BIN)/python -m pytest tests/bench $(ARGS)

@@ -7,6 +7,7 @@ windows, proofs and the audit chain are what they would have been.
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -101,9 +102,14 @@ def welcome(held: Settings) -> str:
         f"  Letters (outbox)    {base}/demo/outbox", f"  Guide and clock     {base}/demo", "",
         f"  Sign in with the password {PASSWORD} as",
         *(f"    {email:28} {', '.join(roles)}" for email, _, roles in LOGINS), "",
-        "  Move its time:  notifier demo clock +45d     Stop: Ctrl-C", "",
+        f"  Move its time:  {_called()} demo clock +45d     Stop: Ctrl-C", "",
     ]
     return "\n".join(lines)
+
+
+def _called() -> str:
+    """How this program was called: make and a bare checkout have no `notifier` on their PATH."""
+    return sys.argv[0] if Path(sys.argv[0]).name == "notifier" else "notifier"
 
 
 def _fill(house: House, today: datetime) -> None:

@@ -23,13 +23,15 @@ REDIS, WORKERS, WEB, CLOCK = range(4)  # stages: stopped from the last to the fi
 
 def plan(settings: Settings, data_dir: Path, *, base_url: str, port: int) -> list[Process]:
     """The processes for `supervisor.supervise`, in the order they start: redis (unless REDIS_URL names one), web,
-    a worker for each queue, clock. They are told the database, the Redis and the transport that `settings` mean,
-    whatever their own environment says. Raises NoRedis."""
+    a worker for each queue, clock. They are told the database, the Redis, the transport, the addresses and the
+    signing keys that `settings` mean, whatever their own environment says. Raises NoRedis, SettingsError."""
     own = None if settings.redis_url else redis_server.prepare(data_dir)
     env = {
         "NOTIFIER_DATA_DIR": str(data_dir.resolve()), "DATABASE_URL": settings.database, "PORT": str(port),
         "NOTIFIER_HOST": settings.host, "NOTIFIER_BASE_URL": base_url,
         "NOTIFIER_MAIL_TRANSPORT": settings.mail_transport, "REDIS_URL": own.url if own else settings.redis_url,
+        "NOTIFIER_MAIL_FROM": settings.mail_from, "NOTIFIER_REPLY_TO": settings.reply_address,
+        "NOTIFIER_SECRET_KEY": ",".join(settings.secret_keys()),
     }
     found = [_ours("web", ["web"], env, WEB, partial(serving, settings.host, port))]
     found += [_ours(name, ["worker", name], env, WORKERS) for name in QUEUES]

@@ -8,6 +8,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import jinja2
+from babel import Locale
 from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
@@ -65,6 +66,12 @@ def short_day(value: date, language: str) -> str:
     return str(format_date(value, "long", locale=_LOCALES[language]))
 
 
+def country(code: str, language: str) -> str:
+    """A country's name for its two-letter code; anything else as it stands."""
+    known_code = len(code) == 2 and code.isascii() and code.isupper()
+    return str(Locale.parse(language).territories.get(code, code)) if known_code else code
+
+
 def moment(value: datetime, language: str, zone: str) -> str:
     """A moment in a zone, to the minute, with the zone's name."""
     local = value.astimezone(ZoneInfo(zone))
@@ -93,5 +100,6 @@ def environment(language: str) -> jinja2.Environment:
     env.filters["say"] = lambda sentence, zone="UTC": say(sentence, language, zone)
     env.filters["day"] = lambda value: day(value, language)
     env.filters["short_day"] = lambda value: short_day(value, language)
+    env.filters["country"] = lambda code: country(code, language)
     env.filters["moment"] = lambda value, zone: moment(value, language, zone)
     return env

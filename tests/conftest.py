@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,10 +37,31 @@ def _redis() -> str:
     return _running["redis"]
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stops the servers; a run in several processes hands on which it had."""
+    _stack.close()
+    if (handed := getattr(session.config, "workeroutput", None)) is not None:
+        handed["servers"] = _used
+
+
+class _Servers:
+    """Hooks of pytest-xdist, there only where it is."""
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A process of the run has ended: its servers were the run's."""
+        _used.extend(getattr(node, "workeroutput", {}).get("servers", []))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Listens to the processes of a run, if there are several."""
+    config.pluginmanager.register(_Servers())
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Says which servers the run used, so that nobody mistakes half a run for a whole one."""
-    terminalreporter.write_line(f"servers: SQLite {sqlite3.sqlite_version}; {' · '.join(_used) or 'no other'}")
-    _stack.close()
+    others = " · ".join(dict.fromkeys(_used)) or "no other"
+    terminalreporter.write_line(f"servers: SQLite {sqlite3.sqlite_version}; {others}")
 
 
 def _migrate(url: str) -> None:

@@ -13,8 +13,6 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from babel import Locale
-
 from notifier import text
 from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
@@ -229,13 +227,8 @@ def _shown(name: str, value: EngagementValue, names: dict[str, str], language: s
     said = getattr(value, name)
     if name == "services":
         return ", ".join(names.get(s, s) for s in said)
-    listed = "; ".join(_country(s, language) for s in said) if isinstance(said, tuple) else said
-    return " ".join((_country(listed, language) if name == "country" else listed).split())
-
-
-def _country(code: str, language: str) -> str:
-    """A country's name for its two-letter code; anything else as it stands."""
-    return str(Locale.parse(language).territories.get(code, code)) if re.fullmatch("[A-Z]{2}", code) else code
+    listed = "; ".join(text.country(s, language) for s in said) if isinstance(said, tuple) else said
+    return " ".join((text.country(listed, language) if name == "country" else listed).split())
 
 
 def _printable(value: Any) -> Any:

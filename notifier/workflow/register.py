@@ -92,7 +92,7 @@ def apply(session: Session, items: Sequence[Item], on: date) -> None:
         if item.after is not None and item.before is not None and item.after.ref == item.before.ref:
             _rewrite(session, _row(session, item.after.ref), item.after)
         elif item.after is not None:
-            _start(session, item.after, on)
+            _start(session, item.after.with_(since=item.after.since or on.isoformat()), on)
 
 
 def _row(session: Session, ref: str) -> Engagement:
@@ -104,10 +104,7 @@ def _row(session: Session, ref: str) -> Engagement:
 
 def _start(session: Session, value: EngagementValue, on: date) -> None:
     company = _company(session, value)
-    row = Engagement(
-        ref=value.ref, sub_processor_id=company.id or 0, started_on=on, **_columns(value, _OWN)
-    )
-    row.since = row.since or on.isoformat()
+    row = Engagement(ref=value.ref, sub_processor_id=company.id or 0, started_on=on, **_columns(value, _OWN))
     session.add(row)
     session.flush()
     _link_services(session, row, value)

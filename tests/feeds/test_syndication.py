@@ -173,7 +173,7 @@ def test_the_feed_of_a_service_holds_its_changes_and_those_of_all_services():
 def test_an_entry_tells_kind_start_services_and_before_and_after_but_no_last_day():
     told = json.loads(body("json"))["items"][1]["content_html"]
     for words in ("Kind: Replacement", "Planned start: Thursday, 7 May 2026", "Services: Platform",
-                  "Legal name: Post &amp; Mail Ltd → Letters B.V.", "Country: IE → NL",
+                  "Legal name: Post &amp; Mail Ltd → Letters B.V.", "Country: Ireland → Netherlands",
                   "told its own last day to object by e-mail"):
         assert words in told
 
