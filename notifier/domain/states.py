@@ -184,11 +184,12 @@ DELIVERY = Machine(
         *_rows(_D.SENDING, "fail", _D.FAILED, *_BY_MAIL),
         *_rows(_D.SENDING, "doubt", _D.UNCERTAIN, _SYSTEM),
         *_rows((_D.SENDING, _D.UNCERTAIN), "requeue", _D.QUEUED, _SYSTEM),
-        *_rows((_D.SENDING, _D.UNCERTAIN, _D.ACCEPTED), "deliver", _D.DELIVERED, *_BY_MAIL),
+        # Out of QUEUED too: an event can prove that a letter held for lost, and owed again, had left after all.
+        *_rows((_D.QUEUED, _D.SENDING, _D.UNCERTAIN, _D.ACCEPTED), "deliver", _D.DELIVERED, *_BY_MAIL),
         *_rows(
-            (_D.SENDING, _D.UNCERTAIN, _D.ACCEPTED, _D.DELIVERED), "bounce", _D.BOUNCED, *_BY_MAIL
+            (_D.QUEUED, _D.SENDING, _D.UNCERTAIN, _D.ACCEPTED, _D.DELIVERED), "bounce", _D.BOUNCED, *_BY_MAIL
         ),
-        *_rows((_D.SENDING, _D.UNCERTAIN, _D.ACCEPTED), "block", _D.BLOCKED, *_BY_MAIL),
+        *_rows((_D.QUEUED, _D.SENDING, _D.UNCERTAIN, _D.ACCEPTED), "block", _D.BLOCKED, *_BY_MAIL),
     ),
     {
         "claim": N_("taken in hand by a worker"),

@@ -24,7 +24,8 @@ EXPECTED = {
         "cancelled": {},
     },
     DELIVERY.name: {
-        "queued": {"claim": "sending", "cancel": "cancelled"},
+        "queued": {"claim": "sending", "cancel": "cancelled", "deliver": "delivered", "bounce": "bounced",
+                   "block": "blocked"},
         "sending": {"accept": "accepted", "fail": "failed", "doubt": "uncertain", "requeue": "queued",
                     "deliver": "delivered", "bounce": "bounced", "block": "blocked"},
         "uncertain": {"accept": "accepted", "requeue": "queued", "deliver": "delivered", "bounce": "bounced",

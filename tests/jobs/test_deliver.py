@@ -142,6 +142,18 @@ def test_a_doubtful_letter_is_sent_again_only_when_it_was_absent_twice_ten_minut
     assert len(transport.handed) == 2
 
 
+def test_a_letter_owed_again_that_had_left_after_all_is_not_sent_twice(announced: House) -> None:
+    transport = Answering(Verdict.UNCERTAIN)
+    _send(announced, transport)
+    for minutes in (1, 11):
+        with clock.standing(SENT + timedelta(minutes=minutes)):
+            doubts.run(announced)
+    assert _letters(announced) == [("first@alpha.example", "queued")]
+    assert _happened(announced, "sent", timedelta(minutes=11)) == "delivered"
+    assert _send(announced, transport, timedelta(minutes=12)) == 0
+    assert len(transport.handed) == 1
+
+
 def test_a_doubtful_letter_that_is_there_counts_as_accepted_and_one_nobody_knows_of_stays_doubtful(
     announced: House,
 ) -> None:

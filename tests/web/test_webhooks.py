@@ -1,0 +1,126 @@
+"""Mailjet's webhook: who may post, what is kept, what the job makes of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from sqlmodel import select
+
+from notifier import clock
+from notifier.app import create_app
+from notifier.domain.states import NoticeState
+from notifier.house import House
+from notifier.jobs import deliver, events
+from notifier.tables import Contact, Delivery, Notice, ProviderPost
+from tests import factory
+from tests.factory import NOW
+
+AUTH = ("events", "se:cret")
+LATER = NOW + timedelta(minutes=5)
+
+
+@pytest.fixture
+def house(make_house: Callable[..., House], database_url: str) -> House:
+    house = make_house(database_url=database_url, mailjet_events_auth=":".join(AUTH))
+    with house.database.transaction() as session:
+        olga, paul = factory.two_people(session)
+        factory.baseline(session)
+        factory.take_in(session, factory.customer("alpha"))
+        factory.announced(session, olga, paul)
+    with clock.standing(LATER):
+        deliver.run(house)
+    return house
+
+
+@pytest.fixture
+def client(house: House) -> FlaskClient:
+    return create_app(house).test_client()
+
+
+def _letter(house: House) -> Delivery:
+    with house.database.reading() as session:
+        return session.exec(select(Delivery).where(Delivery.kind == "change_announced")).one()
+
+
+def _event(house: House, kind: str, **more: Any) -> dict[str, Any]:
+    letter = _letter(house)
+    return {"event": kind, "time": int(NOW.timestamp()) + 60, "MessageID": 2**55, "email": letter.to_email,
+            "CustomID": letter.ref, **more}
+
+
+def _post(client: FlaskClient, body: object, auth: tuple[str, str] | None = AUTH) -> int:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return client.post("/webhooks/mailjet", data=data, auth=auth).status_code
+
+
+def _digest(house: House) -> None:
+    with clock.standing(LATER):
+        events.run(house)
+
+
+def _notice(house: House) -> Notice:
+    with house.database.reading() as session:
+        return session.exec(select(Notice)).one()
+
+
+@pytest.mark.parametrize("auth", [None, ("events", "wrong"), ("other", "se:cret"), ("", "")])
+def test_nobody_posts_without_the_agreed_user_and_password(client: FlaskClient, house: House, auth: Any) -> None:
+    assert _post(client, _event(house, "sent"), auth) == 401
+    with house.database.reading() as session:
+        assert session.exec(select(ProviderPost)).all() == []
+
+
+def test_without_an_agreed_password_the_door_stays_shut(make_house: Callable[..., House], house: House) -> None:
+    shut = make_house(database_url=house.settings.database_url)
+    assert create_app(shut).test_client().post("/webhooks/mailjet", data=b"[]", auth=("", "")).status_code == 401
+
+
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_sent_event_gives_the_notice_at_the_moment_mailjet_names(
+    client: FlaskClient, house: House, grouped: bool
+) -> None:
+    event = _event(house, "sent", smtp_reply="250 2.0.0 OK")
+    assert _post(client, [event, event] if grouped else event) == 200
+    assert _post(client, event) == 200
+    _digest(house)
+    notice = _notice(house)
+    assert notice.state == NoticeState.GIVEN
+    assert notice.given_at is not None
+    assert int(notice.given_at.timestamp()) == event["time"]
+    assert notice.proof is not None
+    assert "250 2.0.0 OK" in notice.proof["words"]
+
+
+def test_a_hard_bounce_fails_the_notice_and_a_soft_one_waits(client: FlaskClient, house: House) -> None:
+    _post(client, _event(house, "bounce", hard_bounce=False, error="mailbox full"))
+    _digest(house)
+    assert _notice(house).state == NoticeState.PENDING
+    _post(client, _event(house, "bounce", hard_bounce=True, error="user unknown", time=int(NOW.timestamp()) + 90))
+    _digest(house)
+    assert _notice(house).state == NoticeState.UNDELIVERABLE
+    with house.database.reading() as session:
+        assert session.exec(select(Contact)).one().bounced_at is not None
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"{\"event\": 7}", b"[[[", b"\xff\xfe", b"[{\"event\": \"sent\"}]",
+                                  json.dumps([{"event": "sent", "time": 1, "CustomID": "foreign"}]).encode()])
+def test_what_cannot_be_read_is_answered_200_and_kept(client: FlaskClient, house: House, body: bytes) -> None:
+    assert _post(client, body) == 200
+    _digest(house)
+    with house.database.reading() as session:
+        kept = session.exec(select(ProviderPost)).one()
+        assert (kept.body, bool(kept.words), kept.read_at is not None) == (body, True, True)
+    assert _notice(house).state == NoticeState.PENDING
+
+
+def test_the_job_run_twice_does_nothing_twice(client: FlaskClient, house: House) -> None:
+    _post(client, _event(house, "sent"))
+    _digest(house)
+    before = _notice(house)
+    _digest(house)
+    assert _notice(house) == before
