@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import click
 from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Act, Noun, acting, administering, opened, reading, signed
-from notifier.cli.changes import about, item_value, refuse_unsold
+from notifier.cli.changes import about, item_value
+from notifier.cli.fields import refuse_unsold
 from notifier.cli.printing import cell, day, jsonable, show_json
 from notifier.domain.changes import Item, kind_of
 from notifier.domain.refusals import Refusal
@@ -20,8 +23,21 @@ from notifier.workflow import changes, customer_imports, customers, listing
 from notifier.workflow import imports as files
 from notifier.workflow import register as list_verbs
 from notifier.workflow.imports import Sheet
+from notifier.workflow.proposals import Answers, Proposal, propose
+from notifier.workflow.sheets import load
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
+
+
+def _pair(value: str) -> tuple[str, str]:
+    """An option's type: an engagement's reference and a row's name. Click's usage error for anything else."""
+    ref, _, name = (part.strip() for part in value.partition("="))
+    if not ref or not name:
+        raise click.BadParameter(f"“{value}” should be OLD_REF=NEW_NAME, as the question shows it.")
+    return ref, name
+
+
+Draft = tuple[tuple[Item, ...], tuple[str, str]]  # a change's items; its draft's reference, or why there is none
 
 
 @click.group("import", cls=Noun)
@@ -35,26 +51,39 @@ def imports() -> None:
 @click.option("--dry-run", is_flag=True, help="Only print what it would do.")
 @click.option("--reason", default="", help="Why the changes are made; customers read it.")
 @click.option("--start", type=day, metavar="YYYY-MM-DD", help="The planned start of the changes.")
+@click.option("--same", type=_pair, multiple=True, metavar="OLD_REF=NEW_NAME", help="This row is that engagement.")
+@click.option("--different", type=_pair, multiple=True, metavar="OLD_REF=NEW_NAME", help="This row is another one.")
+@click.option("--replaces", type=_pair, multiple=True, metavar="OLD_REF=NEW_NAME", help="This row takes its place.")
+@click.option("--activity", default="", help="The activity of every row, for a list that states none.")
 @jsonable
 @signed
 def register(
-    file: Path, baseline: bool, dry_run: bool, reason: str, start: date | None, as_json: bool, as_email: str
-) -> None:
-    """Takes a list of sub-processors: csv, tsv, json or yaml.
+    file: Path, baseline: bool, dry_run: bool, reason: str, start: date | None, same: tuple[tuple[str, str], ...],
+    different: tuple[tuple[str, str], ...], replaces: tuple[tuple[str, str], ...], activity: str, as_json: bool,
+    as_email: str,
+) -> int:
+    """Takes a list of sub-processors: csv, tsv, json, yaml, xlsx, Markdown or HTML.
 
     With --baseline it becomes the starting list. Without, its differences from the list of today are proposed
     as changes, one draft each. Headings may be English, German, French or Italian; a row needs a name and an
-    activity; several things in one cell stand with “;” between them.
+    activity; several things in one cell stand with “;” between them. Where it is unsure whether a row is an
+    engagement of today it asks, proposes nothing for the two, and exits with 1: call it again with the answer.
 
     \b
     notifier import register list.csv --baseline
-    notifier import register new-list.csv --dry-run
+    notifier import register new-list.xlsx --dry-run
+    notifier import register new-list.xlsx --same "acme=Acme Ireland Ltd"
     """
-    sheet = files.read_register(file.name, file.read_bytes())
+    sheet = files.read_register(file.name, load(file), activity)
     if baseline:
         _take_baseline(sheet, dry_run, as_json)
-    else:
-        _propose(sheet, dry_run, reason, start, as_json, as_email)
+        return 0
+    answers = Answers(frozenset(same), frozenset(different), frozenset(replaces))
+    with reading() if dry_run else acting(as_email, proposing=True) as act:
+        found = _with_free_refs(act.session, propose(list_verbs.current(act.session), sheet, answers))
+        drafts = [(items, ("", "") if dry_run else _draft(act, items, reason, start)) for items in found.changes]
+    (_show_json if as_json else _show)(found, drafts, sheet, dry_run)
+    return 1 if found.questions and not dry_run else 0
 
 
 def _take_baseline(sheet: Sheet, dry_run: bool, as_json: bool) -> None:
@@ -69,52 +98,73 @@ def _take_baseline(sheet: Sheet, dry_run: bool, as_json: bool) -> None:
             edition = listing.new_edition(act.session, "baseline", act.now).n
     if as_json:
         show_json({"baseline": not dry_run, "engagements": [value.ref for value in sheet.values], "edition": edition,
-                   "unknown_columns": sheet.unknown})
+                   "notes": [str(note) for note in sheet.notes], "unknown_columns": sheet.unknown})
         return
     done = "would be" if dry_run else "are"
     click.echo(f"{len(sheet.values)} engagements {done} the starting list"
                + (f", edition {edition}." if edition else "."))
+    for note in sheet.notes:
+        click.echo(f"Note: {note}.")
     _say_unknown(sheet.unknown)
 
 
-def _propose(
-    sheet: Sheet, dry_run: bool, reason: str, start: date | None, as_json: bool, as_email: str
-) -> None:
-    with reading() if dry_run else acting(as_email, proposing=True) as act:
-        items = _items(act.session, sheet)
-        drafts = [(item, ("", "") if dry_run else _draft(act, item, reason, start)) for item in items]
-    if as_json:
-        show_json({
-            "changes": [{"kind": kind_of(item.before, item.after), "about": about(item), **item_value(item),
-                         "change": ref or None, "left_out": why or None} for item, (ref, why) in drafts],
-            "unknown_columns": sheet.unknown,
-        })
-        return
-    for item, (ref, why) in drafts:
-        click.echo(f"{ref:<5} {_told(item)}" + (f"\n      left out: {why}" if why else ""))
+def _show_json(found: Proposal, drafts: Sequence[Draft], sheet: Sheet, dry_run: bool) -> None:
+    show_json({
+        "changes": [{"kind": kind_of(item.before, item.after), "about": about(item), **item_value(item),
+                     "change": ref or None, "left_out": why or None}
+                    for items, (ref, why) in drafts for item in items],
+        "questions": [{"old_ref": q.before.ref, "old": q.before.to_json(), "new_ref": q.row.ref, "new": q.row.to_json()}
+                      for q in found.questions],
+        "notes": [str(note) for note in found.notes],
+        "unknown_columns": sheet.unknown,
+        "unknown_cells": {e.value.ref: e.extra for e in sheet.entries if e.extra},
+        "dry_run": dry_run,
+    })
+
+
+def _show(found: Proposal, drafts: Sequence[Draft], sheet: Sheet, dry_run: bool) -> None:
+    for items, (ref, why) in drafts:
+        for n, item in enumerate(items):
+            click.echo(f"{'' if n else ref:<5} {_told(item)}")
+        if why:
+            click.echo(f"      left out: {why}")
+    for q in found.questions:
+        name = q.row.ref if [v.legal_name for v in sheet.values].count(q.row.legal_name) > 1 else q.row.legal_name
+        answer = shlex.quote(f"{q.before.ref}={name}")
+        click.echo(f"asked   {q.before.ref}: is “{q.before.legal_name}: {q.before.activity}” the same as "
+                   f"“{q.row.legal_name}: {q.row.activity}” in the file?\n"
+                   f"      yes: --same {answer}\n      no:  --different {answer}")
+    for note in found.notes:
+        click.echo(f"Note: {note}.")
     proposed = len(drafts) - sum(bool(why) for _, (_, why) in drafts)
-    click.echo(f"{proposed} changes {'would be' if dry_run else 'are'} proposed." if drafts
-               else "The file says what the list says: nothing to propose.")
+    if drafts:
+        click.echo(f"{proposed} changes {'would be' if dry_run else 'are'} proposed.")
+    elif not found.questions:
+        click.echo("The file says what the list says: nothing to propose.")
+    if found.questions:
+        click.echo(f"{len(found.questions)} questions are open: nothing is proposed for what they are about. "
+                   "Call it again with the answers.")
     _say_unknown(sheet.unknown)
 
 
-def _items(session: Session, sheet: Sheet) -> list[Item]:
-    """The differences; additions keep clear of the references of engagements that have ended."""
+def _with_free_refs(session: Session, found: Proposal) -> Proposal:
+    """Additions keep clear of the references of engagements that have ended, and of services nobody sells."""
     used = set(session.exec(select(Engagement.ref).where(col(Engagement.ended_on).is_not(None))))
-    found = []
-    for item in files.differences(list_verbs.current(session), sheet):
-        if item.before is None and item.after is not None and item.after.ref in used:
-            item = Item(None, item.after.with_(ref=list_verbs.free_ref(session, item.after.ref)))
+
+    def freed(item: Item) -> Item:
         held = item.before.services if item.before else ()
         refuse_unsold(session, [name for name in (item.after.services if item.after else ()) if name not in held])
-        found.append(item)
-    return found
+        if item.after is not None and item.after.ref in used and (item.before is None or item.before.ref != item.ref):
+            return Item(item.before, item.after.with_(ref=list_verbs.free_ref(session, item.after.ref)))
+        return item
+
+    return replace(found, changes=tuple(tuple(map(freed, items)) for items in found.changes))
 
 
-def _draft(act: Act, item: Item, reason: str, start: date | None) -> tuple[str, str]:
+def _draft(act: Act, items: Sequence[Item], reason: str, start: date | None) -> tuple[str, str]:
     """The draft's reference, or why there is none: an engagement whose change is under way waits for that."""
     try:
-        change = changes.propose(act.session, [item], reason=reason, planned_start=start, actor=act.actor, now=act.now)
+        change = changes.propose(act.session, items, reason=reason, planned_start=start, actor=act.actor, now=act.now)
     except Refusal as refusal:
         if refusal.code != "already_pending":
             raise
@@ -151,7 +201,7 @@ def import_customers(file: Path, skip_bad: bool, dry_run: bool, as_json: bool) -
     \b
     notifier import customers customers.csv
     """
-    sheet = customer_imports.read_customers(file.name, file.read_bytes())
+    sheet = customer_imports.read_customers(file.name, load(file))
     if sheet.faults and not skip_bad:
         raise Refusal("bad_file", details=sheet.faults)
     house = opened()

@@ -1,122 +1,176 @@
-"""A list of sub-processors out of a file, and what it would change in the list of today. Pure reading, no session.
+"""A list of sub-processors out of a file. Pure reading, no session.
 
 Cells that hold several things are split at ";" and line ends, never at ",": a comma belongs to an address, and to
-"Marketing emails (newsletters), CRM".
+"Marketing emails (newsletters), CRM". Only a cell of nothing but countries is split at commas too.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
-from notifier.domain import register as rules
-from notifier.domain.changes import Item
 from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, LONGEST, EngagementValue, slug
 from notifier.domain.sentences import N_, Sentence
-from notifier.workflow import sheets
+from notifier.workflow import pages, places, sheets, workbooks
+from notifier.workflow.headings import HEADINGS, SECOND_BEST
+from notifier.workflow.matching import plain
 from notifier.workflow.sheets import Cell, Grid, Row, bad, fold
 
-# What people call the columns, in the four languages; the field's own name and title count too.
-_HEADINGS = {
-    "ref": "reference|id|key|Referenz|référence|riferimento",
-    "legal_name": (
-        "name|company|company name|sub-processor|sub-processor name|name of sub-processor|vendor|supplier|provider|"
-        "service provider|entity|entity name|legal entity|third party|Firma|Firmenname|Unternehmen|Anbieter|"
-        "Dienstleister|Auftragsverarbeiter|Unterauftragsverarbeiter|Unterauftragnehmer|Subunternehmer|nom|société|"
-        "entreprise|raison sociale|fournisseur|prestataire|sous-traitant|sous-traitant ultérieur|nome|società|"
-        "ragione sociale|denominazione|fornitore|sub-responsabile|sub-responsabile del trattamento"
-    ),
-    "also_known_as": "aka|alias|brand|trade name|auch bekannt als|Handelsname|Marke|nom commercial|"
-                     "aussi connu sous|nome commerciale|noto anche come",
-    "address": "registered office|headquarters|Adresse|Anschrift|Sitz|adresse|siège|indirizzo|sede",
-    "country": "country of registration|Land|Sitzland|pays|paese",
-    "registration_no": "registration number|company number|UID|Registernummer|Handelsregisternummer|"
-                       "numéro d’enregistrement|numéro RCS|IDE|numero di registro",
-    "website": "web|url|link|homepage|Webseite|site|site web|site internet|sito|sito web",
-    "contact": "contact person|contact details|Kontakt|Kontaktperson|Ansprechpartner|personne de contact|contatto|"
-               "referente",
-    "relation": "relationship|Beziehung|Verhältnis|lien|relazione|rapporto",
-    "activity": "activities|purpose|purpose of processing|function|description|processing|nature of processing|"
-                "subject matter|service provided|services provided|Tätigkeit|Zweck|Verarbeitungszweck|Leistung|"
-                "Dienstleistung|Verarbeitung|Beschreibung|activité|finalité|prestation|traitement|attività|"
-                "finalità|scopo|prestazione|trattamento|descrizione",
-    "data_categories": "data|type of data|types of data|categories of data|categories of personal data|Daten|"
-                       "Personendaten|personenbezogene Daten|Datenkategorien|Datenarten|données|"
-                       "données personnelles|données à caractère personnel|catégories de données|dati|"
-                       "dati personali|categorie di dati",
-    "data_subjects": "categories of data subjects|persons|Betroffene|betroffene Personen|"
-                     "Kategorien betroffener Personen|personnes concernées|interessati|persone interessate",
-    "locations": "location|place|places|place of processing|places of processing|processing location|"
-                 "data location|hosting location|region|Ort|Orte|Standort|Standorte|Verarbeitungsort|"
-                 "Ort der Verarbeitung|Orte der Verarbeitung|lieu|lieux|lieu de traitement|lieux de traitement|"
-                 "localisation|luogo|luoghi|luogo del trattamento|ubicazione",
-    "services": "product|products|applicable services|affected services|Dienste|Produkt|Produkte|"
-                "betroffene Dienste|produit|produits|services concernés|servizi|prodotto|prodotti",
-    "guarantee": "guarantees|safeguard|safeguards|data processing agreement|DPA|Garantie|Garantien|Vertrag|"
-                 "garanties|contrat|garanzia|garanzie|contratto",
-    "transfer_basis": "transfer|transfers|transfer mechanism|third-country transfer|Transfer|Übermittlung|"
-                      "Übermittlungsgrundlage|Transfergrundlage|Drittlandtransfer|transfert|base du transfert|"
-                      "mécanisme de transfert|trasferimento|base del trasferimento|meccanismo di trasferimento",
-    "certificates": "certificate|certification|certifications|Zertifikat|Zertifikate|Zertifizierungen|certificat|"
-                    "certificats|certificato|certificati|certificazioni",
-    "own_subprocessors": "further sub-processors|eigene Unterauftragsverarbeiter|weitere Unterauftragsverarbeiter|"
-                         "propres sous-traitants|sous-traitants propres|propri sub-responsabili|"
-                         "sub-responsabili propri",
-    "since": "start|start date|date added|added|added on|seit|Beginn|depuis|début|dal|inizio",
-}
+_PARTS = re.compile(r"[/&(),;:\n]|\s(?:and|or|for|und|oder|für|et|ou|pour|e|o|per)\s")  # of a heading
+_PROCESSORS = re.compile(r"processor|auftragsverarbeiter|auftragnehmer|sous-traitant|sub-?responsabil", re.IGNORECASE)
 _UNDER = frozenset({"engagements", "subprocessors"})
 _SHORTER: Mapping[str, int] = {"legal_name": 300, "country": 200, "since": 40}  # others: LONGEST
+MOST_ENTRIES = 1000  # engagements in a list
+MOST_ROWS = 5000  # before those that say the same are one
+_ENTITY = frozenset(map(fold, ("legal entity", "legal entity name", "legal name", "entity name", "raison sociale",
+                               "ragione sociale")))  # beside a brand's name, they are the name that counts
+_PLACEHOLDER = re.compile(
+    r"\[.*\]|<.*>|\{\{.*\}\}|t\.?b\.?[adc]\.?|to be (determined|announced|confirmed|defined|added)|"
+    r"to ?do|x{3,}|\?+|\.{3,}|…|(insert|add|enter|your) (sub-?processor|provider|vendor|company|name|activity|"
+    r"purpose)\b.*|lorem ipsum.*|placeholder|"
+    r"unknown|unbekannt|inconnu|sconosciuto|example( (company|vendor|provider|inc\.?))?|à (définir|compléter)|"
+    r"da definire|noch offen",
+    re.IGNORECASE | re.DOTALL)
+_NOTHING = re.compile(r"[-–—_/.]*|n\.?/?a\.?|not applicable|none|keine?|k\. ?a\.|aucune?|nessun[oa]?", re.IGNORECASE)
+_FORMULA = re.compile(r"=|[@+-][A-Za-z_.]+\(")
+_PAST = re.compile(
+    r"\b(former|formerly|previous|past|removed|discontinued|no longer|retired|historical|archived?|change ?log|"
+    r"(revision|version|change) history|ehemalige|frühere|entfernte|änderungs(verlauf|historie)|anciens?|supprimés?|"
+    r"historique|precedenti|rimossi|cronologia)\b", re.IGNORECASE)
 
 
 def headings(names: Mapping[str, str], titles: Mapping[str, str]) -> dict[str, str]:
     """Folded heading -> field, from each field's other names (with "|" between), its own name and its title."""
     found = {}
-    for field, others in names.items():
-        for name in filter(None, (field, titles.get(field), *others.split("|"))):
-            found[fold(name)] = field
+    for name, others in names.items():
+        for heading in filter(None, (name, titles.get(name), *others.split("|"))):
+            found[fold(heading)] = name
     return found
 
 
-REGISTER = headings(_HEADINGS, FIELD_NAMES)
+REGISTER = headings(HEADINGS, FIELD_NAMES)
+_SECOND = {fold(name): field for field, names in SECOND_BEST.items() for name in names.split("|")}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One engagement as the file gives it: its value, the fields the file has columns for, where it stands, and the
+    cells of columns nobody understood."""
+
+    value: EngagementValue
+    columns: frozenset[str]
+    where: str = field(compare=False)
+    extra: Mapping[str, str] = field(compare=False)
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A list as a file gives it. `columns` are the fields it speaks of, `named` the references it gives itself (the
-    others are made from the names), `unknown` the headings nobody understood and whose cells are left out."""
+    """A list as a file gives it. `named` are the references it gives itself (the others are made from the names),
+    `unknown` the headings nobody understood, `notes` what the reader did that a person should know."""
 
-    values: tuple[EngagementValue, ...]
-    columns: tuple[str, ...]
+    entries: tuple[Entry, ...]
     unknown: tuple[str, ...]
     named: frozenset[str]
+    notes: tuple[Sentence, ...] = ()
+
+    @property
+    def values(self) -> tuple[EngagementValue, ...]:
+        """The engagements alone."""
+        return tuple(entry.value for entry in self.entries)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The fields the file speaks of anywhere."""
+        return tuple(f for f in FIELDS if any(f in entry.columns for entry in self.entries))
 
 
-def read_register(name: str, data: bytes) -> Sheet:
-    """The list in a file, its kind told by the name's ending: csv, tsv, json, yaml. A row needs a name and an
-    activity. Raises Refusal bad_file with everything that is wrong, each with its place."""
-    grid = sheets.read(name, data, REGISTER, _UNDER)
-    field_of, unknown = assign(grid, REGISTER)
-    columns = tuple(f for f in FIELDS if f in field_of.values())
-    for field in ("legal_name", "activity"):
-        if field not in columns:
-            raise bad(Sentence(N_("there is no column for “%(field)s”; its headings are: %(headings)s"),
-                               {"field": FIELD_NAMES[field], "headings": ", ".join(grid.headings)}))
-    values: list[EngagementValue] = []
+def read_register(name: str, data: bytes, activity: str = "") -> Sheet:
+    """The list in a file, its kind told by the name's ending: csv, tsv, json, yaml, xlsx, Markdown, HTML.
+
+    A row needs a name and an activity; `activity` is that of every row in a list that has no such column. Rows that
+    say the same are one. Raises Refusal bad_file with everything that is wrong, each with its place.
+    """
+    grids, notes = _chosen(_grids(name, data))
+    if sum(len(grid.rows) for grid in grids) > MOST_ROWS:
+        raise bad(Sentence(N_("it has more than %(most)s rows"), {"most": MOST_ROWS}))
+    entries: list[Entry] = []
     faults: list[Sentence] = []
-    for row in grid.rows:
-        value = EngagementValue(**{field_of[h]: _field(field_of[h], c) for h, c in row.cells.items() if h in field_of})
-        faults += _wrong(row, value)
-        values.append(value)
-    named = [slug(value.ref) for value in values if value.ref]
+    unknown: dict[str, None] = {}
+    for grid in grids:
+        field_of = _fields(grid, named_alone=bool(activity))
+        unknown |= dict.fromkeys(h for h in grid.headings if h not in field_of)
+        for row in grid.rows:
+            entry = _entry(row, field_of, activity, grid.context if len(grids) > 1 else "")
+            faults += _wrong(row, entry)
+            entries.append(entry)
+    entries, merged = _merged(entries)
+    named = [slug(e.value.ref) for e in entries if e.value.ref]
     faults += [Sentence(N_("the reference “%(ref)s” stands there twice"), {"ref": ref})
                for ref in dict.fromkeys(named) if named.count(ref) > 1]
-    if not values:
-        faults.append(Sentence(N_("there is no row in it")))
+    if not entries or len(entries) > MOST_ENTRIES:
+        faults.append(Sentence(N_("there is no row in it")) if not entries else
+                      Sentence(N_("it has more than %(most)s rows"), {"most": MOST_ENTRIES}))
     if faults:
         raise bad(*faults)
-    return Sheet(tuple(_with_refs(values)), columns, unknown, frozenset(named))
+    return Sheet(tuple(_with_refs(entries)), tuple(unknown), frozenset(named), (*notes, *merged))
+
+
+def _key(heading: str) -> str:
+    """The folded heading; of "Purpose / services provided" and "Location (country)" the part that means something, if
+    the parts do not mean different things."""
+    whole = fold(heading)
+    if whole in REGISTER or whole in _SECOND:
+        return whole
+    keys = [fold(part) for part in _PARTS.split(heading) if part.strip()]
+    known = [key for key in keys if key in REGISTER or key in _SECOND]
+    fields = [{REGISTER.get(key), _SECOND.get(key)} - {None} for key in known]
+    common = set.intersection(*fields) if fields else set()
+    return next((key for key in known if REGISTER.get(key, _SECOND.get(key)) in common), whole)
+
+
+def _means(heading: str) -> bool:
+    return bool(heading.strip()) and (_key(heading) in REGISTER or _key(heading) in _SECOND)
+
+
+def _grids(name: str, data: bytes) -> list[Grid]:
+    """The tables of a file that may hold sub-processors. Raises Refusal bad_file where there is none."""
+    if len(data) > sheets.MOST_BYTES:
+        raise bad(Sentence(N_("it is larger than %(most)s MB"), {"most": sheets.MOST_BYTES // 2**20}))
+    kind = PurePath(name).suffix.lower()
+    if kind in (".csv", ".tsv", ".txt", ".json", ".yaml", ".yml"):
+        return [sheets.read(name, data, REGISTER, _UNDER)]
+    if kind in (".xlsx", ".md", ".mdx", ".markdown", ".html", ".htm"):
+        reader = workbooks.tables if kind == ".xlsx" else pages.html_tables if "htm" in kind else pages.markdown
+        tables = reader(data)
+        found = [grid for t in tables if t.lines and (grid := sheets.tabled(t.lines, _means, t.context)) is not None]
+        if not found:
+            raise bad(Sentence(N_("there is no table with a column for a name and one for an activity in it; "
+                                  "%(count)s tables were looked at"), {"count": len(tables)}))
+        return found
+    raise bad(Sentence(N_("“%(name)s” should end in .csv, .tsv, .json, .yaml, .xlsx, .md or .html"),
+                       {"name": PurePath(name).name}))
+
+
+def _chosen(grids: Sequence[Grid]) -> tuple[list[Grid], list[Sentence]]:
+    """Of several tables those that list today's sub-processors, and what is said of the others."""
+    if len(grids) == 1 and not _PAST.search(grids[0].context):
+        return list(grids), []
+    kept, notes = [], []
+    named = [bool(_PROCESSORS.search(" ".join((grid.context, *grid.headings)))) for grid in grids]
+    for grid, speaks_of_them in zip(grids, named, strict=True):
+        about = {"heading": grid.context or ", ".join(grid.headings)}
+        if "legal_name" not in _mapped(grid).values() or (any(named) and not speaks_of_them):
+            notes.append(Sentence(N_("the table “%(heading)s” names no sub-processors and is left out"), about))
+        elif _PAST.search(grid.context.rsplit(" > ", 1)[-1]):
+            notes.append(Sentence(N_("the table “%(heading)s” is about the past and is left out"), about))
+        else:
+            kept.append(grid)
+    if not kept:
+        raise bad(*notes)
+    return kept, notes
 
 
 def assign(grid: Grid, known: Mapping[str, str]) -> tuple[dict[str, str], tuple[str, ...]]:
@@ -124,21 +178,61 @@ def assign(grid: Grid, known: Mapping[str, str]) -> tuple[dict[str, str], tuple[
     mean the same."""
     field_of: dict[str, str] = {}
     for heading in grid.headings:
-        field = known.get(fold(heading))
-        if field is None:
+        name = known.get(fold(heading))
+        if name is None:
             continue
-        rival = next((h for h, f in field_of.items() if f == field), None)
+        rival = next((h for h, f in field_of.items() if f == name), None)
         if rival is not None:
             raise bad(Sentence(N_("the headings “%(one)s” and “%(other)s” mean the same; leave one out"),
                                {"one": rival, "other": heading}))
-        field_of[heading] = field
+        field_of[heading] = name
     return field_of, tuple(h for h in grid.headings if h not in field_of)
+
+
+def _mapped(grid: Grid) -> dict[str, str]:
+    """Heading -> field for one table: the best heading of each field, then the second best where a field has none,
+    whatever the order of the columns. Raises Refusal bad_file where two headings mean the name or the reference."""
+    field_of: dict[str, str] = {}
+    for name in FIELDS:
+        ranks = {fold(h): n for n, h in enumerate((name, FIELD_NAMES[name], *HEADINGS.get(name, "").split("|")))}
+        rivals = sorted((h for h in grid.headings if REGISTER.get(_key(h)) == name), key=lambda h: ranks[_key(h)])
+        if name == "legal_name" and len(rivals) == 2 and sum(_key(h) in _ENTITY for h in rivals) == 1:
+            brand = next(h for h in rivals if _key(h) not in _ENTITY)
+            rivals.remove(brand)
+            if not any(REGISTER.get(_key(h)) == "also_known_as" for h in grid.headings):
+                field_of[brand] = "also_known_as"
+        if name in ("ref", "legal_name"):
+            assign(Grid(tuple(rivals), ()), {fold(h): name for h in rivals})
+        field_of |= dict.fromkeys(rivals[:1], name)
+    for name, others in SECOND_BEST.items():
+        if name not in field_of.values():
+            ranks = {fold(h): n for n, h in enumerate(others.split("|"))}
+            free_now = [h for h in grid.headings if _key(h) in ranks and field_of.get(h) in (None, "services")]
+            field_of |= dict.fromkeys(sorted(free_now, key=lambda h: ranks[_key(h)])[:1], name)
+    return field_of
+
+
+def _fields(grid: Grid, *, named_alone: bool) -> dict[str, str]:
+    """As `_mapped`, a column of several countries a row read as places. Raises Refusal bad_file without the columns
+    a list needs."""
+    field_of = _mapped(grid)
+    for heading, name in field_of.items():
+        if name == "country" and "locations" not in field_of.values() and any(
+            places.only_places(one(row.cells.get(heading, ""))) for row in grid.rows
+        ):
+            field_of[heading] = "locations"
+    for name in ("legal_name", "activity"):
+        if name not in field_of.values() and not (named_alone and name == "activity"):
+            facts = {"field": FIELD_NAMES[name], "headings": ", ".join(grid.headings)}
+            raise bad(Sentence(N_("there is no column for “%(field)s”; its headings are: %(headings)s"), facts), *(
+                [Sentence(N_("add one, or give one activity for all rows with --activity"))] * (name == "activity")))
+    return field_of
 
 
 def parts(cell: Cell) -> tuple[str, ...]:
     """The several things in one cell."""
     pieces = re.split(r"[;\r\n]+", cell) if isinstance(cell, str) else cell
-    return tuple(piece for piece in (p.strip() for p in pieces) if piece)
+    return tuple(piece for piece in (p.strip(" \t•·") for p in pieces) if piece)
 
 
 def one(cell: Cell) -> str:
@@ -146,33 +240,99 @@ def one(cell: Cell) -> str:
     return cell if isinstance(cell, str) else "; ".join(cell)
 
 
-def _field(name: str, cell: Cell) -> Any:
-    return parts(cell) if name in LISTS else one(cell)
+def _entry(row: Row, field_of: Mapping[str, str], activity: str, context: str) -> Entry:
+    fields: dict[str, Any] = {}
+    name_link = ""
+    for heading, name in field_of.items():
+        cell, link = row.cells.get(heading, ""), row.links.get(heading, "")
+        if isinstance(cell, str) and "](" in cell:  # Markdown, as some keep it in their data files too
+            cell, found = pages.plain_text(cell)
+            link = link or found
+        fields[name] = _field(name, cell, link)
+        name_link = link if name == "legal_name" else name_link
+    columns = set(fields)
+    if "website" not in fields and re.match(r"https?://", name_link):
+        fields["website"], columns = name_link, columns | {"website"}
+    if "activity" not in fields:
+        fields["activity"] = activity.strip()
+    extra = {h: one(cell) for h, cell in row.cells.items() if h not in field_of and cell}
+    where = f"{row.where} ({context.rsplit(' > ', 1)[-1]})" if context else row.where
+    return Entry(EngagementValue(**fields), frozenset(columns), where, extra)
 
 
-def _wrong(row: Row, value: EngagementValue) -> Iterable[Sentence]:
+def _field(name: str, cell: Cell, link: str) -> Any:
+    text = one(cell)
+    if name == "website":
+        return link or text
+    if name in ("guarantee", "own_subprocessors") and link and link not in text:
+        text = f"{text} ({link})" if text else link
+    if name not in ("legal_name", "activity", "own_subprocessors") and _NOTHING.fullmatch(text):
+        return () if name in LISTS else ""
+    if name == "locations":
+        return tuple(dict.fromkeys(place for part in parts(cell) for place in places.several(part)))
+    if name in LISTS:
+        return parts(cell)
+    if name == "country":
+        return places.country(text) or text
+    between = {"legal_name": " ", "address": ", "}.get(name, "; ")
+    return re.sub(r"[\s,;]*\n\s*", between, text) if name != "contact" else text
+
+
+def _wrong(row: Row, entry: Entry) -> Iterator[Sentence]:
+    value = entry.value
     for name in ("legal_name", "activity"):
-        if not getattr(value, name):
+        if not getattr(value, name) or _NOTHING.fullmatch(getattr(value, name)):
             yield Sentence(N_("%(where)s: “%(field)s” is empty"), {"where": row.where, "field": FIELD_NAMES[name]})
     for name in FIELDS:
-        held, most = getattr(value, name), _SHORTER.get(name, LONGEST)
-        if sum(map(len, held)) > most:
-            yield Sentence(N_("%(where)s: “%(field)s” is longer than %(most)s characters"),
-                           {"where": row.where, "field": FIELD_NAMES[name], "most": most})
-
-
-def _with_refs(values: Sequence[EngagementValue]) -> Iterable[EngagementValue]:
-    """A reference for every row: the file's own, else the name's, with the activity where the name repeats."""
-    names = [plain(value.legal_name) for value in values]
-    taken = {slug(value.ref) for value in values if value.ref}
-    for value in values:
-        if value.ref:
-            yield value.with_(ref=slug(value.ref))
+        held = getattr(value, name)
+        texts = held if isinstance(held, tuple) else (held,)
+        facts = {"where": row.where, "field": FIELD_NAMES[name]}
+        if sum(map(len, texts)) > (most := _SHORTER.get(name, LONGEST)):
+            yield Sentence(N_("%(where)s: “%(field)s” is longer than %(most)s characters"), {**facts, "most": most})
             continue
-        repeats = names.count(plain(value.legal_name)) > 1
-        ref = free(slug(f"{value.legal_name} {value.activity}" if repeats else value.legal_name), taken)
-        taken.add(ref)
-        yield value.with_(ref=ref)
+        if any(_PLACEHOLDER.fullmatch(text) for text in texts) or (
+            name == "legal_name" and re.search(r"\[[^\]]+\]", value.legal_name)
+        ):
+            yield Sentence(N_("%(where)s: “%(text)s” is a placeholder; fill the row in, or leave it out"),
+                           {**facts, "text": one(held)})
+        if any(_FORMULA.match(text) for text in texts):
+            yield Sentence(N_("%(where)s: “%(field)s” is a formula; write its value"), facts)
+    if value.country and places.country(value.country) != value.country and len(value.country) <= _SHORTER["country"]:
+        yield Sentence(N_("%(where)s: “%(country)s” is no country we know; write its name or its two-letter code"),
+                       {"where": row.where, "country": value.country})
+
+
+def _merged(entries: Sequence[Entry]) -> tuple[list[Entry], list[Sentence]]:
+    """Entries that say the same in every field but the services as one, for all their services: one sub-processor
+    doing one activity is one engagement, under however many headings a page repeats it."""
+    kept: dict[EngagementValue, Entry] = {}
+    notes = []
+    for entry in entries:
+        key = entry.value.with_(services=())
+        held = kept.get(key)
+        if held is None:
+            kept[key] = entry
+            continue
+        services = tuple(dict.fromkeys((*held.value.services, *entry.value.services)))
+        if not held.value.services or not entry.value.services:
+            services = ()  # none recorded means all of them
+        kept[key] = Entry(held.value.with_(services=services), held.columns | entry.columns, held.where, held.extra)
+        notes.append(Sentence(N_("%(where)s says the same of %(name)s as %(first)s and is taken once"),
+                              {"where": entry.where, "name": entry.value.legal_name, "first": held.where}))
+    return list(kept.values()), notes
+
+
+def _with_refs(entries: Sequence[Entry]) -> Iterable[Entry]:
+    """A reference for every row: the file's own, else the name's, with the activity where the name repeats."""
+    names = [plain(entry.value.legal_name) for entry in entries]
+    taken = {slug(entry.value.ref) for entry in entries if entry.value.ref}
+    for entry in entries:
+        value, ref = entry.value, slug(entry.value.ref)
+        if not value.ref:
+            repeats = names.count(plain(value.legal_name)) > 1
+            ref = free(slug(f"{value.legal_name} {value.activity}" if repeats else value.legal_name), taken)
+            taken.add(ref)
+        yield Entry(value.with_(ref=ref), entry.columns, entry.where, entry.extra)
 
 
 def free(wanted: str, taken: Iterable[str]) -> str:
@@ -181,56 +341,3 @@ def free(wanted: str, taken: Iterable[str]) -> str:
     return wanted if wanted not in used else next(
         ref for ref in (f"{wanted[:55].rstrip('-')}-{n}" for n in range(2, len(used) + 3)) if ref not in used
     )
-
-
-def plain(text: str) -> str:
-    """Text without case, blanks and marks, for comparing names."""
-    return "".join(ch for ch in text.casefold() if ch.isalnum())
-
-
-def differences(current: Sequence[EngagementValue], sheet: Sheet) -> list[Item]:
-    """What a file's list changes in the current one, one item per engagement: additions and modifications in the
-    file's order, then removals.
-
-    Rows match by the references the file gives, else by name and activity. Only fields the file has columns for
-    are compared; another order in a list, other blanks, or a "since" left empty are no difference.
-    """
-    left = {value.ref: value for value in current}
-    pairs = [(_matching(value, sheet, left), value) for value in sheet.values]
-    taken = {value.ref for value in current}
-    items: list[Item] = []
-    for before, value in pairs:
-        if before is None:
-            ref = free(value.ref, taken)
-            taken.add(ref)
-            items.append(Item(None, value.with_(ref=ref, services=_slugs(value))))
-            continue
-        after = before.with_(**{name: _settled(name, before, value) for name in sheet.columns if name != "ref"})
-        if rules.differences(before, after):
-            items.append(Item(before, after))
-    return items + [Item(value, None) for value in left.values()]
-
-
-def _matching(
-    value: EngagementValue, sheet: Sheet, left: dict[str, EngagementValue]
-) -> EngagementValue | None:
-    """Takes the engagement a row is about out of those left; None for a new one."""
-    if value.ref in sheet.named and value.ref in left:
-        return left.pop(value.ref)
-    same = (plain(value.legal_name), plain(value.activity))
-    ref = next((ref for ref, held in left.items()
-                if (plain(held.legal_name), plain(held.activity)) == same and ref not in sheet.named), None)
-    return left.pop(ref) if ref is not None else None
-
-
-def _settled(name: str, before: EngagementValue, value: EngagementValue) -> Any:
-    old, new = getattr(before, name), getattr(value, name)
-    if name == "services":
-        new = _slugs(value)
-    if name in LISTS:
-        return old if sorted(old) == sorted(new) else new
-    return old if old.split() == new.split() or (name == "since" and not new) else new
-
-
-def _slugs(value: EngagementValue) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(slug(service) for service in value.services))

@@ -1,4 +1,5 @@
-"""Files of rows (CSV, TSV, JSON, YAML) as headings and cells, each row with the place where it stands.
+"""Files of rows (CSV, TSV, JSON, YAML) as headings and cells, each row with the place where it stands; and what such
+rows have in common with those of pages and workbooks.
 
 Nothing is guessed inside a cell: text stays text, so that "NO" is Norway and "007" keeps its zeros.
 """
@@ -9,9 +10,9 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import PurePath
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
 from typing import Any
 
 import yaml
@@ -21,6 +22,10 @@ from notifier.domain.register import slug
 from notifier.domain.sentences import N_, Fact, Sentence
 
 DELIMITERS = (",", ";", "\t")
+MOST_BYTES = 10 * 2**20
+MOST_YAML_BYTES = 2**20  # the safe reader takes a minute for ten of them
+MOST_ALIASES = 100  # in one YAML file: aliases of aliases grow into gigabytes
+MOST_PARTS = 1000  # texts in one cell
 Cell = str | tuple[str, ...]
 
 
@@ -32,6 +37,18 @@ class Row:
     number: int
     where: str
     cells: Mapping[str, Cell]
+    links: Mapping[str, str] = field(default_factory=dict)  # by heading, the address its cell leads to
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a table before anybody knows which line holds the headings: where it stands, its cells, and the
+    address each cell leads to ("" for none)."""
+
+    number: int
+    where: str
+    cells: Sequence[str]
+    links: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +57,7 @@ class Grid:
 
     headings: tuple[str, ...]
     rows: tuple[Row, ...]
+    context: str = ""  # what stands above a table: its heading, or the name of the sheet
 
 
 def fold(heading: str) -> str:
@@ -52,6 +70,52 @@ def bad(*details: Sentence) -> Refusal:
     return Refusal("bad_file", details=details)
 
 
+def load(path: Path) -> bytes:
+    """A file's bytes. Raises Refusal bad_file for one larger than MOST_BYTES, without reading it to its end."""
+    with path.open("rb") as file:
+        data = file.read(MOST_BYTES + 1)
+    if len(data) > MOST_BYTES:
+        raise bad(Sentence(N_("it is larger than %(most)s MB, as no list is; save the table alone"),
+                           {"most": MOST_BYTES // 2**20}))
+    return data
+
+
+def tabled(lines: Sequence[Line], meant: Callable[[str], bool], context: str = "") -> Grid | None:
+    """A table as headings and rows, from the first line that holds two headings that mean something; None where no
+    line does. A table whose headings stand in its first column is turned round, a row of one cell over all columns
+    is a heading within the table and left out."""
+    widest = max((len(line.cells) for line in lines), default=0)
+    beside = sum(meant(line.cells[0]) for line in lines if line.cells)
+    if widest == 2 and beside >= 2 and beside > sum(map(meant, lines[0].cells)):
+        return _turned(lines, context)
+    for n, line in enumerate(lines[:20]):
+        if sum(map(meant, line.cells)) >= (1 if widest == 1 else 2):
+            return _under_headings(line, lines[n + 1:], context)
+    return None
+
+
+def _turned(lines: Sequence[Line], context: str) -> Grid:
+    sides = [Line(lines[0].number, lines[0].where, [line.cells[n] if n < len(line.cells) else "" for line in lines],
+                  [line.links[n] if n < len(line.links) else "" for line in lines]) for n in range(2)]
+    return _under_headings(sides[0], sides[1:], context)
+
+
+def _under_headings(head: Line, lines: Sequence[Line], context: str) -> Grid:
+    names = [" ".join(cell.split()) for cell in head.cells]
+    rows = []
+    for line in lines:
+        said = [" ".join(cell.split()) for cell in line.cells]
+        if not any(said) or said == names or (len(said) > 2 and len(set(said)) == 1):
+            continue  # empty, the headings once more, or one cell over all columns
+        cells: dict[str, Cell] = {}
+        for heading, cell in zip(names, line.cells, strict=False):
+            if heading and not cells.get(heading):
+                cells[heading] = cell.strip()
+        links = {h: link for h, link in zip(names, line.links, strict=False) if h and link}
+        rows.append(Row(line.number, line.where, cells, links))
+    return Grid(tuple(dict.fromkeys(name for name in names if name)), tuple(rows), context)
+
+
 def read(name: str, data: bytes, known: Collection[str], under: Collection[str]) -> Grid:
     """The rows of a file, its kind told by the name's ending.
 
@@ -59,7 +123,7 @@ def read(name: str, data: bytes, known: Collection[str], under: Collection[str])
     under which a JSON or YAML object may hold its list. Raises Refusal bad_file, with line and column.
     """
     kind = PurePath(name).suffix.lower()
-    text = _text(data)
+    text = text_of(data)
     if kind in (".csv", ".tsv", ".txt"):
         return _csv(text, known)
     if kind == ".json":
@@ -69,7 +133,9 @@ def read(name: str, data: bytes, known: Collection[str], under: Collection[str])
     raise bad(Sentence(N_("“%(name)s” should end in .csv, .tsv, .json or .yaml"), {"name": PurePath(name).name}))
 
 
-def _text(data: bytes) -> str:
+def text_of(data: bytes) -> str:
+    """A file's bytes as text: UTF-8 or UTF-16 by their marks, else what Excel writes in the West. Raises Refusal
+    bad_file for what is no text, or empty."""
     wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     for encoding in ("utf-16",) if wide else ("utf-8-sig", "cp1252"):  # cp1252: what Excel writes in the West
         try:
@@ -171,9 +237,27 @@ def _json(text: str) -> Any:
         raise bad(Sentence(N_("it is nested too deeply, or holds a number too long to be one"))) from None
 
 
+class _Plain(yaml.BaseLoader):
+    """Text, lists and mappings, and only so many aliases."""
+
+    aliases = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """As yaml does it, counting the aliases. Raises Refusal bad_file at one too many."""
+        if self.check_event(yaml.AliasEvent):
+            self.aliases += 1
+            if self.aliases > MOST_ALIASES:
+                raise bad(Sentence(N_("it holds more than %(most)s aliases (*name); write them out"),
+                                   {"most": MOST_ALIASES}))
+        return super().compose_node(parent, index)
+
+
 def _yaml(text: str) -> Any:
+    if len(text) > MOST_YAML_BYTES:
+        raise bad(Sentence(N_("a YAML file may not be larger than %(most)s MB; save it as JSON"),
+                           {"most": MOST_YAML_BYTES // 2**20}))
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 (makes nothing but text, lists and mappings)
+        return yaml.load(text, Loader=_Plain)  # noqa: S506 (makes nothing but text, lists and mappings)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         raise _at(mark.line + 1 if mark else 1, mark.column + 1 if mark else 1, str(error.problem)) from None
@@ -196,7 +280,7 @@ def _listed(value: Any, known: Collection[str], under: Collection[str]) -> Grid:
         if not isinstance(entry, dict):
             faults.append(Sentence(N_("%(where)s: this is no object"), {"where": where}))
             continue
-        cells = {str(key): _cell(field) for key, field in entry.items()}
+        cells = {str(key): _cell(given) for key, given in entry.items()}
         faults += [Sentence(N_("%(where)s: “%(key)s” should be text, or a list of texts"), {"where": where, "key": key})
                    for key, cell in cells.items() if cell is None and fold(key) in known]
         rows.append(Row(number, where, {key: cell for key, cell in cells.items() if cell}))
@@ -205,14 +289,14 @@ def _listed(value: Any, known: Collection[str], under: Collection[str]) -> Grid:
     return Grid(tuple(dict.fromkeys(key for row in rows for key in row.cells)), tuple(rows))
 
 
-def _cell(field: Any) -> Cell | None:
+def _cell(given: Any) -> Cell | None:
     """A JSON or YAML value as a cell; None for one that is neither text nor a list of texts."""
-    if field is None or field in ("null", "~"):
+    if given is None or given in ("null", "~"):
         return ""
-    if isinstance(field, bool):
-        return "yes" if field else "no"
-    if isinstance(field, str | int | float):
-        return str(field).strip()
-    if isinstance(field, list) and all(isinstance(part, str | int | float) for part in field):
-        return tuple(part for part in (str(p).strip() for p in field) if part)
+    if isinstance(given, bool):
+        return "yes" if given else "no"
+    if isinstance(given, str | int | float):
+        return str(given).strip()
+    if isinstance(given, list) and len(given) <= MOST_PARTS and all(isinstance(p, str | int | float) for p in given):
+        return tuple(part for part in (str(p).strip() for p in given) if part)
     return None

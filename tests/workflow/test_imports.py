@@ -11,14 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifier.domain.changes import kind_of
+from notifier.domain.changes import Item, kind_of
 from notifier.domain.people import ContactRole
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import EngagementValue
 from notifier.house import House
 from notifier.workflow import customers
 from notifier.workflow.customer_imports import completed, read_customers
-from notifier.workflow.imports import Sheet, differences, read_register
+from notifier.workflow.imports import Sheet, read_register
+from notifier.workflow.proposals import Answers, propose
 from tests import factory
 
 HOST = EngagementValue(ref="host", legal_name="Host GmbH", activity="Hosting", address="Ring 3, Berlin",
@@ -28,6 +29,10 @@ MAIL = EngagementValue(ref="post", legal_name="Post AG", activity="Sending of le
 
 def register(text: str, name: str = "list.csv") -> Sheet:
     return read_register(name, text.encode())
+
+
+def differences(current: list[EngagementValue], sheet: Sheet, answers: Answers | None = None) -> list[Item]:
+    return [item for items in propose(current, sheet, answers).changes for item in items]
 
 
 @pytest.mark.parametrize(("heading", "field"), [
@@ -52,7 +57,7 @@ def test_a_name_column_is_understood_in_four_languages(heading: str, field: str)
 ])
 def test_other_columns_are_understood_in_four_languages(heading: str, field: str) -> None:
     others = "Name,Activity" if field != "activity" else "Name,Website"
-    sheet = register(f"{others},{heading}\nHost GmbH,x,y\n")
+    sheet = register(f"{others},{heading}\nHost GmbH,x,DE\n")
     assert field in sheet.columns
     assert sheet.unknown == ()
 
@@ -94,7 +99,7 @@ def test_json_and_yaml_say_the_same_as_csv() -> None:
 
 
 def test_a_reference_is_made_of_the_name_and_of_the_activity_where_the_name_repeats() -> None:
-    sheet = register("name,activity\nMüller AG,Hosting\nHub,CRM\nHub,Mails\nHub,Mails\n")
+    sheet = register("name,activity,country\nMüller AG,Hosting,DE\nHub,CRM,DE\nHub,Mails,DE\nHub,Mails,CH\n")
     assert [v.ref for v in sheet.values] == ["mueller-ag", "hub-crm", "hub-mails", "hub-mails-2"]
     assert sheet.named == frozenset()
 
@@ -137,7 +142,8 @@ def test_no_file_whatever_makes_it_stumble(data: bytes, name: str) -> None:
         read_register(name, b"name,activity\n" + data if name == "a.csv" else data)
 
 
-WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).map(str.strip).filter(bool)
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="[]"), min_size=1).map(
+    lambda text: f"A{text}z".strip())
 
 
 @given(st.lists(WORDS, min_size=2, max_size=2))

@@ -1,0 +1,72 @@
+"""Countries as people write them, in four languages, and their two-letter codes (ISO 3166-1, as the CLDR has them)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from babel import Locale
+
+_ALSO = {
+    "US": "usa|us|u.s.|u.s.a.|united states of america|america|etats-unis d'amerique|stati uniti d'america|"
+          "vereinigte staaten von amerika",
+    "GB": "uk|u.k.|great britain|england|scotland|wales|northern ireland|gbr|united kingdom of great britain and "
+          "northern ireland|grande-bretagne|gran bretagna|grossbritannien",
+    "NL": "the netherlands|holland|nld", "CZ": "czech republic|tschechische republik", "DE": "federal republic of "
+    "germany|bundesrepublik deutschland|deu|brd", "CH": "che|swiss confederation|schweizerische eidgenossenschaft",
+    "KR": "korea|republic of korea|south korea", "AE": "uae|united arab emirates", "IE": "republic of ireland|irl",
+    "HK": "hong kong|hongkong", "MO": "macau|macao", "TR": "turkey|türkei", "TW": "taiwan", "RU": "russian federation",
+    "VN": "viet nam", "MK": "macedonia", "FR": "fra", "AT": "aut", "AU": "aus", "CA": "can", "IN": "ind", "SG": "sgp",
+    "JP": "jpn", "CN": "people's republic of china|prc", "PS": "palestine", "CI": "ivory coast", "CV": "cape verde",
+}
+_NO_COUNTRY = {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}  # groups and placeholders that the CLDR lists beside countries
+_REGIONS = frozenset(re.split(
+    r"\|",
+    "eu|eea|eueea|europeanunion|europeaneconomicarea|europe|ewr|europaeischeunion|europaischeunion|europa|ue|eee|"
+    "unioneuropeenne|unioneeuropea|see|spazioeconomicoeuropeo|global|globally|worldwide|weltweit|monde|mondial|"
+    "mondiale|nelmondo|international|apac|emea|northamerica|southamerica|asia|africa|oceania|various|multiple"
+))
+
+
+def _fold(text: str) -> str:
+    flat = unicodedata.normalize("NFKD", text.casefold().replace("ß", "ss"))
+    return "".join(ch for ch in flat if ch.isalnum())
+
+
+@lru_cache
+def _codes() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for language in ("it", "fr", "de", "en"):
+        for code, name in Locale(language).territories.items():
+            if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRY:
+                found[_fold(name)] = found[code.casefold()] = code
+    return found | {_fold(name): code for code, names in _ALSO.items() for name in names.split("|")}
+
+
+def country(text: str) -> str:
+    """The two-letter code of a country, by its name or its code; a remark in brackets ("Germany (EU)") is left out.
+    Empty for what is no country, so also for several of them."""
+    return _codes().get(_fold(text)) or _codes().get(_fold(re.sub(r"\(.*?\)", " ", text)), "")
+
+
+def spelled(text: str) -> str:
+    """A place for comparing: a country's code, else the text without case, blanks and marks."""
+    return country(text) or _fold(text)
+
+
+def _region(text: str) -> bool:
+    return _fold(re.sub(r"\(.*?\)", " ", text)) in _REGIONS
+
+
+def several(text: str) -> tuple[str, ...]:
+    """The places in "Ireland, United States and Japan"; one place, an address included, stays whole. Only a cell of
+    nothing but countries and regions is taken apart: a comma belongs to "Berlin, Germany"."""
+    pieces = tuple(p.strip() for p in re.split(r"[,/+]|\s(?:and|und|et|e|&)\s", text) if p.strip())
+    known = all(country(piece) or _region(piece) for piece in pieces)
+    return pieces if len(pieces) > 1 and known else (text,)
+
+
+def only_places(text: str) -> bool:
+    """Whether a cell holds several countries, or a region: then it says where, and not in which state a firm sits."""
+    return len(several(text)) > 1 or (_region(text) and not country(text))
