@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import lru_cache
@@ -13,7 +14,7 @@ from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
 from notifier import paths
-from notifier.domain.sentences import Sentence
+from notifier.domain.sentences import Sentence, Words
 
 LANGUAGES = ("en", "de", "fr", "it")
 SOURCE = "en"
@@ -49,8 +50,10 @@ def say(sentence: Sentence, language: str, zone: str = "UTC") -> str:
             facts[name] = moment(fact, language, zone)
         elif isinstance(fact, date):
             facts[name] = day(fact, language)
+        elif isinstance(fact, Sentence):
+            facts[name] = say(fact, language, zone)
         else:
-            facts[name] = tell(fact) if isinstance(fact, str) and fact else fact
+            facts[name] = tell(fact) if isinstance(fact, Words) else fact
     message = tell(sentence.message)
     return message % facts if sentence.facts else message
 
@@ -58,12 +61,18 @@ def say(sentence: Sentence, language: str, zone: str = "UTC") -> str:
 def day(value: date, language: str) -> str:
     """A civil date with its weekday: "Tuesday, 7 April 2026", "Dienstag, 7. April 2026"."""
     pattern = "EEEE, d MMMM y" if language == "en" else "full"
-    return str(format_date(value, pattern, locale=_LOCALES[language]))
+    return _first(str(format_date(value, pattern, locale=_LOCALES[language])), value, language)
 
 
 def short_day(value: date, language: str) -> str:
     """A civil date without its weekday, for tables: "7 April 2026"."""
-    return str(format_date(value, "long", locale=_LOCALES[language]))
+    return _first(str(format_date(value, "long", locale=_LOCALES[language])), value, language)
+
+
+def _first(written: str, value: date, language: str) -> str:
+    """French and Italian write the first of a month as an ordinal, which the locale data leaves out."""
+    ordinal = {"fr": "1er ", "it": "1º "}.get(language) if value.day == 1 else None
+    return re.sub(r"(?<!\d)1 ", ordinal, written, count=1) if ordinal else written
 
 
 def country(code: str, language: str) -> str:

@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
-Fact = str | int | date | datetime
-NOTHING: Mapping[str, Fact] = MappingProxyType({})
+
+class Words(str):
+    """A message of the catalogues. Only these are put into other words when they stand in a sentence as a fact:
+    a customer that happens to be called like one of our messages keeps its name."""
+
+    __slots__ = ()
 
 
-def N_(message: str) -> str:
-    """Marks a message for the catalogues where it is written, and leaves it as it is."""
-    return message
+def N_(message: str) -> Words:
+    """Marks a message for the catalogues where it is written."""
+    return Words(message)
 
 
 @dataclass(frozen=True)
 class Sentence:
-    """`message % facts`, not yet in anybody's language."""
+    """`message % facts`, not yet in anybody's language. A fact may be a sentence itself."""
 
     message: str
     facts: Mapping[str, Fact] = field(default_factory=lambda: NOTHING)
@@ -44,7 +48,15 @@ class Sentence:
         return self.message % self.facts if self.facts else self.message
 
 
-def _packed(fact: Fact) -> str | int:
+Fact = str | int | date | datetime | Sentence
+NOTHING: Mapping[str, Fact] = MappingProxyType({})
+
+
+def _packed(fact: Fact) -> object:
+    if isinstance(fact, Sentence):
+        return fact.to_json()
+    if isinstance(fact, Words):
+        return "words:" + fact
     if isinstance(fact, datetime):
         return "moment:" + fact.isoformat()
     if isinstance(fact, date):
@@ -53,6 +65,10 @@ def _packed(fact: Fact) -> str | int:
 
 
 def _unpacked(fact: object) -> Fact:
+    if isinstance(fact, Mapping):
+        return Sentence.from_json(fact)
+    if isinstance(fact, str) and fact.startswith("words:"):
+        return Words(fact[6:])
     if isinstance(fact, str) and fact.startswith("moment:"):
         return datetime.fromisoformat(fact[7:])
     if isinstance(fact, str) and fact.startswith("date:"):

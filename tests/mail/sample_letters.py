@@ -18,6 +18,7 @@ from notifier.domain.letters import (
 )
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
+from notifier.domain.sentences import N_
 from notifier.domain.terms import Terms
 
 ORGANISATION = Organisation(
@@ -61,7 +62,7 @@ EASTWIND = SOUTHWIND.with_(
 
 def day_off(day: date) -> str | None:
     """Weekends, and Easter 2026."""
-    easter = {date(2026, 4, 3): "Good Friday", date(2026, 4, 6): "Easter Monday"}
+    easter = {date(2026, 4, 3): N_("Good Friday"), date(2026, 4, 6): N_("Easter Monday")}
     return easter.get(day) or ("weekend" if day.weekday() >= 5 else None)
 
 
@@ -117,6 +118,16 @@ def notice(kind: LetterKind = LetterKind.CHANGE_ANNOUNCED, language: str = "en",
         told |= {"last_day": None, "opens_window": frozenset(), "reason": reason}
     if kind is LetterKind.CHANGE_IN_EFFECT:
         told |= {"last_day": None, "opens_window": frozenset(), "in_effect_on": START}
+    if kind is LetterKind.CHANGE_CORRECTED:
+        meant = NORTHWIND.with_(locations=("IE", "DE", "US"), transfer_basis="Standard contractual clauses, module 3")
+        mended = replace(ADD, items=(PublishedItem(None, meant),))
+        told |= {"changes": (mended,), "corrected": (PublishedItem(NORTHWIND, meant),),
+                 "reason": "We named two places of processing. There is a third one, in the United States."}
+    if kind is LetterKind.IRREGULAR_START:
+        told |= {"in_effect_on": date(2026, 3, 16), "reason": "A switch was set too early.\nNobody noticed for a day."}
+    if kind is LetterKind.START_MOVED:
+        moved = replace(ADD, planned_start=date(2026, 7, 15))
+        told |= {"last_day": None, "changes": (moved,), "start_was": START, "reason": "The move takes longer."}
     return NoticeFacts(**_envelope(kind, language), **(told | other))
 
 
@@ -161,7 +172,7 @@ def facts(kind: LetterKind, language: str = "en") -> Facts:
     """Sample facts for any letter."""
     if kind in STAFF_LETTERS:
         return replace(staff(kind), language=language)
-    if kind.value.startswith(("change_", "window_")):
+    if kind.value.startswith(("change_", "window_", "start_", "irregular_")):
         return notice(kind, language)
     return objection(kind, language)
 

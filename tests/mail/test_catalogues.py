@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -15,11 +15,14 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from notifier import paths
-from notifier.domain.register import FIELD_NAMES
 
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("de", "fr", "it")
 MEND = "run `make catalogues` and translate what is new"
+CUSTOMERS_READ = (
+    "templates/email/", "templates/objection/", "templates/public/", "feeds/", "notifier/domain/",
+    "notifier/web/customers.py", "notifier/web/notices.py", "notifier/web/objections.py",
+)
 
 
 def read(path: Path) -> Catalog:
@@ -40,15 +43,27 @@ def messages(catalogue: Catalog) -> list[Message]:
 
 def told(missing: Iterable[Message]) -> list[str]:
     """Messages with the files they stand in, for a failure that says what to do."""
-    return [f"{m.id!r} in {', '.join(sorted({str(place) for place, _ in m.locations}))}" for m in missing]
+    return [f"{m.id!r} in {', '.join(sorted(set(sources_of(m))))}" for m in missing]
 
 
-def in_letters(message: Message) -> bool:
-    """Whether customers read it in letters: templates, field names, the window's sentences."""
-    files = [str(place) for place, _ in message.locations]
-    return message.id in FIELD_NAMES.values() or any(
-        file.startswith("templates/email/") or file == "notifier/domain/window.py" for file in files
-    )
+def sources_of(message: Message) -> list[str]:
+    """The files a message stands in."""
+    return [str(place) for place, _ in message.locations]
+
+
+def forms(said: str | Sequence[str] | None) -> list[str]:
+    """The wordings of a message: one, or its singular and plural; an empty one where it has none."""
+    return [said or ""] if said is None or isinstance(said, str) else list(said)
+
+
+def lacking(language: str) -> list[Message]:
+    """Messages of which a wording is not translated."""
+    return [m for m in messages(read(po(language))) if not all(forms(m.string))]
+
+
+def read_by_customers(message: Message) -> bool:
+    """Whether customers read it: in letters and feeds, on their pages and public ones, as a rule's sentence."""
+    return any(file.startswith(CUSTOMERS_READ) for file in sources_of(message))
 
 
 @pytest.fixture(scope="module")
@@ -86,13 +101,13 @@ def test_the_compiled_catalogue_is_that_of_the_readable_one(language: str) -> No
 
 
 def test_german_lacks_no_message() -> None:
-    missing = told(m for m in messages(read(po("de"))) if not m.string)
+    missing = told(lacking("de"))
     assert not missing, f"{missing}; {MEND}"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_language_lacks_a_message_of_the_letters(language: str) -> None:
-    missing = told(m for m in messages(read(po(language))) if not m.string and in_letters(m))
+def test_no_language_lacks_a_message_that_customers_read(language: str) -> None:
+    missing = told(m for m in lacking(language) if read_by_customers(m))
     assert not missing, f"{missing}; {MEND}"
 
 
@@ -106,7 +121,10 @@ def test_translations_keep_the_placeholders(language: str) -> None:
     def held(said: str) -> list[str]:
         return sorted(re.findall(r"%\(\w+\)[a-z]", said))
 
-    wrong = [m for m in messages(read(po(language))) if m.string and held(m.id) != held(m.string)]
+    wrong = [
+        m for m in messages(read(po(language)))
+        for said in forms(m.string) if said and held(said) not in map(held, forms(m.id))
+    ]
     assert not told(wrong)
 
 
@@ -114,9 +132,9 @@ def test_translations_keep_the_placeholders(language: str) -> None:
 def test_messages_of_templates_can_be_filled_in(language: str) -> None:
     """Jinja's newstyle gettext formats every message, so a bare percent sign would break the page."""
     for message in messages(read(po(language))):
-        if any(str(place).startswith("templates/") for place, _ in message.locations):
-            assert message.id % defaultdict(str) is not None
-            assert str(message.string) % defaultdict(str) is not None
+        if any(file.startswith("templates/") for file in sources_of(message)):
+            for said in forms(message.id) + forms(message.string):
+                assert said % defaultdict(str) is not None
 
 
 def test_german_is_spelled_as_in_switzerland_and_keeps_to_one_word_for_a_sub_processor() -> None:

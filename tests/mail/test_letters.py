@@ -71,6 +71,21 @@ def test_every_variant_of_the_announcement_says_the_same_in_text_and_html(
     assert in_html == in_text
 
 
+@pytest.mark.parametrize("language", text.LANGUAGES)
+@pytest.mark.parametrize(("kind", "other"), [
+    (LetterKind.CHANGE_CORRECTED, {"specific": True}),
+    (LetterKind.CHANGE_CORRECTED, {"opens_window": frozenset(), "last_day": None}),
+    (LetterKind.IRREGULAR_START, {"opens_window": frozenset(), "last_day": None}),
+    (LetterKind.IRREGULAR_START, {"specific": True}),
+    (LetterKind.START_MOVED, {"changes": (replace(sample.ADD, planned_start=None),), "reason": ""}),
+])
+def test_every_variant_of_a_correction_and_of_a_start_says_the_same_in_text_and_html(
+    kind: LetterKind, other: dict[str, object], language: str
+) -> None:
+    in_html, in_text = words(render(sample.notice(kind, language, **other)))
+    assert in_html == in_text
+
+
 @pytest.mark.parametrize(("kind", "language"), EVERY)
 def test_every_letter_is_whole(kind: LetterKind, language: str) -> None:
     letter = render(sample.facts(kind, language))
