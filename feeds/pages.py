@@ -97,6 +97,7 @@ def _words(language: str, value: ListValue) -> dict[str, Any]:
     return {
         "kinds": wording.KINDS,
         "states": wording.STATES,
+        "marks": wording.MARKS,
         "fields": FIELD_NAMES,
         "differences": differences,
         "recorded": _recorded,

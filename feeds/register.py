@@ -76,7 +76,9 @@ def schema(site: Site) -> bytes:
 def _change() -> dict[str, Any]:
     optional_day = {"type": ["string", "null"], "format": "date"}
     either = {"anyOf": [{"$ref": "#/$defs/engagement"}, {"type": "null"}]}
-    return _object({
+    mark = _object({"kind": {"enum": list(wording.MARKS)}, "on": {**_TEXT, "format": "date"},
+                    "count": {"type": "integer", "minimum": 0}})
+    change = _object({
         "ref": _TEXT, "uid": {**_TEXT, "format": "uuid"},
         "kind": {"enum": list(wording.KINDS)}, "state": {"enum": list(wording.STATES)},
         "announced_at": _MOMENT, "updated_at": _MOMENT,
@@ -84,6 +86,9 @@ def _change() -> dict[str, Any]:
         "services": _list_of(_TEXT), "reason": _TEXT,
         "items": _list_of(_object({"before": either, "after": either})),
     })
+    decided = "Decided by two people against the ordinary way, with how many customers it concerned; absent where none"
+    change["properties"]["marks"] = {**_list_of(mark), "description": decided}
+    return change
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,13 @@ KINDS = {
 }
 STATES = {"announced": N_("Announced"), "in_effect": N_("In effect"), "withdrawn": N_("Withdrawn")}
 
+MARKS = {
+    "override": N_("On %(on)s two people set single obstacles aside, with reasons. Customers concerned: %(count)s."),
+    "irregular_start": N_(
+        "Processing was started on %(on)s before the ordinary way was at its end. Customers told: %(count)s."
+    ),
+}
+
 _TITLES = {
     "add": N_("New sub-processor: %(new)s"),
     "replace": N_("Replacement of %(old)s by %(new)s"),

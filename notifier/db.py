@@ -28,12 +28,15 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         if self.sqlite:
             Path(sa.make_url(url).database or "").parent.mkdir(parents=True, exist_ok=True)
-            self.engine = sa.create_engine(url, connect_args={"check_same_thread": False, "timeout": 10})
+            self.engine = sa.create_engine(
+                url, hide_parameters=True, connect_args={"check_same_thread": False, "timeout": 10}
+            )
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         else:
             self.engine = sa.create_engine(
                 url,
+                hide_parameters=True,  # what people wrote, and their addresses, do not belong into a log
                 pool_size=5,
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC"},

@@ -24,7 +24,17 @@ from notifier.house import House, seed_values
 from notifier.jobs import deliver, publish, sweep
 from notifier.settings import Settings
 from notifier.tables import Change, Customer, Delivery, Notice
-from notifier.workflow import announcements, changes, customers, listing, notices, objections, people, register
+from notifier.workflow import (
+    announcements,
+    changes,
+    customers,
+    exclusions,
+    listing,
+    notices,
+    objections,
+    people,
+    register,
+)
 from notifier.workflow import settings as setting_verbs
 from notifier.workflow.customers import ContactEntry, CustomerEntry
 from notifier.workflow.objections import Filing
@@ -35,6 +45,7 @@ LOGINS = (
     ("olga@processor.example", "Olga Ops", (Role.OPS,)),
     ("paul@processor.example", "Paul Privacy", (Role.PRIVACY,)),
     ("petra@processor.example", "Petra Privacy", (Role.PRIVACY, Role.ADMIN)),
+    ("egon@processor.example", "Egon Engineer", (Role.OPS,)),
     ("anton@processor.example", "Anton Auditor", (Role.AUDITOR,)),
 )
 PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
@@ -130,7 +141,7 @@ class _Past:
 
     def __init__(self, house: House, today: datetime) -> None:
         self.house, self.today = house, today
-        self.olga = self.paul = self.petra = system(Door.CLI)
+        self.olga = self.paul = self.petra = self.egon = system(Door.CLI)
 
     def at(self, days_ago: float) -> datetime:
         """The moment so many days before today's morning."""
@@ -145,7 +156,7 @@ class _Past:
                 people.add(session, email, name, roles, password=PASSWORD, actor=us, now=now)
                 for email, name, roles in LOGINS
             ]
-            self.olga, self.paul, self.petra = (people.actor_for(user, Door.CONSOLE) for user in staff[:3])
+            self.olga, self.paul, self.petra, self.egon = (people.actor_for(u, Door.CONSOLE) for u in staff[:4])
             register.ensure_services(session, ["AUMICO platform", "AUMICO appointments"])
             register.take_baseline(session, _baseline(), actor=us, now=now)
             customers.upsert(session, _customers(), actor=us, now=now)
@@ -169,6 +180,9 @@ class _Past:
         with clock.standing(now), self.house.database.transaction() as session:
             drafted = item(session)
             change = self.approved(session, drafted, reason, (now + timedelta(days=runs)).date(), now, **given)
+            if change.separable != "no":
+                how = "Each customer has a project of its own; the collector is switched per project."
+                exclusions.confirm_separable(session, change.ref, change.separable, how, actor=self.egon, now=now)
             announcements.announce(session, [change.ref], actor=self.paul, now=now + timedelta(hours=5))
         self.work(now + timedelta(hours=5, minutes=1))
         return change.ref

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from notifier.domain.changes import ChangeKind
 from notifier.domain.people import Actor, Door, Kind, Role, system
 from notifier.domain.register import EngagementValue
-from notifier.tables import Change
-from notifier.workflow import announcements, changes, customers, listing, people, register
+from notifier.tables import Change, User
+from notifier.workflow import announcements, changes, customers, exclusions, listing, people, register, releases
 from notifier.workflow.customers import ContactEntry, CustomerEntry
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # Monday, 10:00 in Zürich
@@ -44,6 +44,13 @@ def third_person(session: Session) -> Actor:
     return people.actor_for(petra, Door.CLI)
 
 
+def engineer(session: Session) -> Actor:
+    """Egon, also of ops: who confirms that customers can be left out, and how."""
+    known = session.exec(select(User).where(User.email == "egon@processor.example")).first()
+    user = known or people.add(session, "egon@processor.example", "Egon Engineer", [Role.OPS], actor=SYSTEM, now=NOW)
+    return people.actor_for(user, Door.CLI)
+
+
 def baseline(session: Session, values: Sequence[EngagementValue] = (HOSTING,)) -> None:
     """A starting list and its first edition."""
     register.ensure_services(session, ["platform", "archive"])
@@ -73,8 +80,16 @@ def approved(
     item = changes.draft(session, ChangeKind.ADD, values={**ANALYTICS, **values})
     change = changes.propose(session, [item], reason="We want to understand how the platform is used.",
                              planned_start=start, separable=separable, actor=olga, now=now)
+    if separable != "no":
+        exclusions.confirm_separable(session, change.ref, separable, "A switch per customer in the configuration.",
+                                     actor=engineer(session), now=now)
     changes.submit(session, change.ref, actor=olga, now=now)
     return changes.approve(session, change.ref, actor=paul, now=now + timedelta(minutes=1))
+
+
+def start_due(session: Session, *, actor: Actor, now: datetime) -> list[str]:
+    """What the clock does, for all changes in one transaction: the refs of those that moved."""
+    return [ref for ref in releases.due(session, now) if releases.start_if_clear(session, ref, actor=actor, now=now)]
 
 
 def announced(session: Session, olga: Actor, paul: Actor, **given: object) -> Change:

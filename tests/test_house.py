@@ -47,7 +47,8 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 THIRD_PARTIES = {
     "domain": set(), "tables": {"sqlalchemy", "sqlmodel"},
-    "workflow": {"sqlalchemy", "sqlmodel", "rfc8785", "argon2", "itsdangerous", "holidays", "tzdata", "yaml"},
+    "workflow": {"sqlalchemy", "sqlmodel", "rfc8785", "argon2", "itsdangerous", "holidays", "tzdata", "yaml", "babel",
+                 "lxml", "openpyxl", "rapidfuzz"},
     "feeds": {"feedgen", "jinja2", "lxml", "babel", "rfc8785"},
 }
 

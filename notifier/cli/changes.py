@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -13,14 +12,15 @@ import click
 from sqlmodel import Session
 
 from notifier import text
-from notifier.cli import gate
+from notifier.cli import dates, exceptions, gate
 from notifier.cli.acting import Noun, acting, reading, signed
+from notifier.cli.fields import check_services, typed
 from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
 from notifier.domain.audience import WORDS
 from notifier.domain.changes import KIND_NAMES, ChangeKind, Item
 from notifier.domain.listing import ListedService
 from notifier.domain.refusals import Refusal
-from notifier.domain.register import FIELDS, LISTS, slug
+from notifier.domain.register import FIELDS
 from notifier.domain.register import differences as fields_differing
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, ChangeState
@@ -103,7 +103,9 @@ def _whole(session: Session, change: Change) -> dict[str, Any]:
     items = verbs.items_of(session, change)
     history = audit.history(session, CHANGE.name, change.ref)
     return {
-        "reason": change.reason, "separable": change.separable, "proposed_at": change.proposed_at,
+        "reason": change.reason, "separable": change.separable,
+        "separable_confirmed_at": change.separable_at, "separable_how": change.separable_how,
+        "proposed_at": change.proposed_at,
         "announced_at": change.announced_at, "in_effect_at": change.in_effect_at,
         "services": list(verbs.services_of(session, items)),
         "announcements": [a.ref for a in verbs.announcements_of(session, change)],
@@ -150,14 +152,14 @@ def propose(
     notifier changes propose --kind modify --ref modeso --field 'address=New street 1'
     notifier changes propose --kind remove --ref modeso --reason 'Contract ended.'
     """
-    given = _fields(fields)
+    given = typed(fields)
     wanted = _from_file(path) if path else [{}]
     with acting(as_email, proposing=True) as act:
         items = []
         for values in wanted:
             whole = {"ref": ref, **values, **given}
             old = str(whole.pop("replaces", "") or replaces)
-            _check_services(act.session, whole)
+            check_services(act.session, whole)
             items.append(verbs.draft(act.session, ChangeKind(kind), ref=str(whole["ref"] or ""), replaces=old,
                                      values={name: value for name, value in whole.items() if name != "ref" or value}))
         change = verbs.propose(act.session, items, reason=reason, planned_start=start, separable=separable,
@@ -169,17 +171,6 @@ def propose(
     click.echo(f"{change.ref} proposed: {KIND_NAMES[ChangeKind(change.kind)].lower()}, {value['about']}.")
     for gap in missing:
         click.echo(f"  still missing: {gap}")
-
-
-def _fields(given: Sequence[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        name = name.strip()
-        if not equals:
-            raise click.BadParameter(f"write “{pair}” as NAME=VALUE.", param_hint="'--field'")
-        found[name] = f"{found[name]};{value}" if name in found and name in LISTS else value
-    return found
 
 
 def _from_file(path: Path) -> list[dict[str, Any]]:
@@ -196,24 +187,6 @@ def _from_file(path: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _check_services(session: Session, values: dict[str, Any]) -> None:
-    """Services by slug or name, as slugs."""
-    if "services" in values:
-        given = values["services"]
-        names = given.split(";") if isinstance(given, str) else given or []
-        values["services"] = [slug(str(name)) for name in names if str(name).strip()]
-        refuse_unsold(session, values["services"])
-
-
-def refuse_unsold(session: Session, slugs: Iterable[str]) -> None:
-    """Raises Refusal unknown for a service nobody sells: its customers would never be told."""
-    sold = register.services(session)
-    for name in slugs:
-        if name not in sold:
-            known = Sentence(N_("There are: %(known)s."), {"known": ", ".join(sold) or "none"})
-            raise Refusal("unknown", what="service", ref=name, details=[known])
-
-
 @changes.command()
 @click.argument("ref")
 @click.option("--field", "fields", multiple=True, metavar="NAME=VALUE", help="As with propose.")
@@ -228,15 +201,12 @@ def edit(
     separable: str | None, as_json: bool, as_email: str,
 ) -> None:
     """Mends a draft, or a change that was sent back; what is not named stays."""
-    given = _fields(fields)
+    given = typed(fields)
     with acting(as_email, proposing=True) as act:
         change = verbs.get(act.session, ref)
         items = verbs.items_of(act.session, change)
-        chosen = [item for item in items if engagement in ("", item.ref)]
-        if given and len(chosen) != 1:
-            raise Refusal("unknown", what="engagement in this change", ref=engagement)
-        _check_services(act.session, given)
-        mended = [verbs.redraft(item, given) if item in chosen and given else item for item in items]
+        check_services(act.session, given)
+        mended = verbs.mended(items, given, engagement)
         change = verbs.edit(act.session, ref, mended, reason=change.reason if reason is None else reason,
                             planned_start=start or change.planned_start, separable=separable or change.separable,
                             actor=act.actor, now=act.now)
@@ -375,5 +345,7 @@ def announce(refs: tuple[str, ...], words: str, as_json: bool, as_email: str) ->
                    f"edition {made.edition_n} of the list.")
 
 
-for _verb in (gate.release, gate.take_effect, gate.blockers):
+for _verb in (dates.correct, dates.move_start, gate.release, gate.take_effect, gate.blockers,
+              exceptions.confirm_separable, exceptions.exclude, exceptions.rechecks, exceptions.override,
+              exceptions.irregular_start):
     changes.add_command(_verb)

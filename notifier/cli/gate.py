@@ -13,7 +13,7 @@ from notifier.cli.printing import day, jsonable, show_json
 from notifier.domain.gate import Blocker
 from notifier.domain.refusals import Refusal
 from notifier.workflow import changes as change_verbs
-from notifier.workflow import customers, releases, settings
+from notifier.workflow import customers, exclusions, processing, releases, settings
 from notifier.workflow.releases import Standing
 
 
@@ -57,29 +57,30 @@ def blockers(ref: str, customer: str, as_json: bool) -> int:
         if customer:
             customers.get(act.session, customer)
         found = releases.standings(act.session, change, act.now, customer_ref=customer)
-        if customer and not found and change_verbs.concerned(act.session, change):
+        left_out = [s.customer.ref for s in releases.standings(act.session, change, act.now, with_excluded=True,
+                                                               customer_ref=customer) if s.excluded]
+        if customer and not found and not left_out and change_verbs.concerned(act.session, change):
             raise Refusal("unknown", what="customer told of this change", ref=customer)
         zone = settings.organisation(act.session).zone
-        general = [] if found else releases.change_blockers(change, act.now, zone)
-        others = releases.standings(act.session, change, act.now) if customer and change.separable == "no" else []
-    held = [s for s in found if _held(s)]
-    elsewhere = sum(_held(s) for s in others if s.customer.ref != customer)
+        general = [] if found or left_out else releases.change_blockers(change, act.now, zone)
+        together = bool(customer) and exclusions.separable_of(change) == "no"
+        others = releases.standings(act.session, change, act.now) if together else []
+    held = [s for s in found if s.held]
+    elsewhere = sum(s.held for s in others if s.customer.ref != customer)
     if as_json:
         show_json({
             "ref": change.ref, "state": str(change.state), "blocked": bool(general or held),
             "held_by_others": elsewhere, "blockers": [_blocker(b) for b in general],
-            "customers": [_standing(s) for s in found],
+            "customers": [_standing(s) for s in found], "excluded": left_out,
         })
     else:
         _tell(ref, general, held, found)
+        if left_out:
+            click.echo(f"Left out: {', '.join(left_out)}.")
         if elsewhere:
             click.echo(f"{elsewhere} other customers are not clear, and customers cannot be separated here: "
                        f"{ref} starts for all together.")
     return 1 if general or held else 0
-
-
-def _held(standing: Standing) -> bool:
-    return bool(standing.blockers) and standing.part.released_at is None
 
 
 def _tell(ref: str, general: list[Blocker], held: list[Standing], found: list[Standing]) -> None:
@@ -104,6 +105,7 @@ def _standing(standing: Standing) -> dict[str, Any]:
     return {
         "customer": standing.customer.ref, "name": standing.customer.name, "notice": str(standing.notice.state),
         "released_at": standing.part.released_at, "blockers": [_blocker(b) for b in standing.blockers],
+        "overridden": [str(b.code) for b in standing.set_aside],
     }
 
 
@@ -120,7 +122,7 @@ def may_process(engagement: str, customer: str, on: date | None, as_json: bool) 
     """
     with reading() as act:
         day = on or act.now.astimezone(ZoneInfo(settings.organisation(act.session).zone)).date()
-        answer = releases.may_process(act.session, engagement, customer, day, act.now)
+        answer = processing.may_process(act.session, engagement, customer, day, act.now)
     why = [str(sentence) for sentence in answer.why]
     if as_json:
         show_json({"engagement": engagement, "customer": customer, "on": day, "allowed": answer.allowed, "why": why})

@@ -106,7 +106,7 @@ def gaps(items: Sequence[Item], *, planned_start_given: bool, reason: str) -> li
     for item in items:
         if item.after is not None:
             name = item.after.legal_name or item.after.ref
-            found += [Sentence(N_("%(name)s: %(gap)s"), {"name": name, "gap": str(gap)}) for gap in missing(item.after)]
+            found += [Sentence(N_("%(name)s: %(gap)s"), {"name": name, "gap": gap}) for gap in missing(item.after)]
     return found
 
 

@@ -30,6 +30,12 @@ class Code(StrEnum):
     CONSENT_REFUSED = "consent_refused"
 
 
+NEVER_OVERRIDDEN = frozenset({
+    Code.NOT_APPROVED, Code.WITHDRAWN, Code.OBJECTION_OPEN, Code.CONSENT_MISSING, Code.CONSENT_REFUSED,
+})
+"""What no two people can set aside: the customer's own no, and a change that nobody has decided on. An objection filed
+after its window is the one exception (`overridable`)."""
+
 WAYS_OUT: Mapping[Code, str] = {
     Code.NOT_APPROVED: N_("Have it approved by a second person, and announce it."),
     Code.WITHDRAWN: N_("Nothing: a withdrawn change never starts."),
@@ -41,7 +47,8 @@ WAYS_OUT: Mapping[Code, str] = {
     Code.NOTICE_DAYS: N_("Wait until the agreed days have passed since this customer was informed."),
     Code.WINDOW_OPEN: N_("Wait until the window has ended, or get the customer's yes in text form."),
     Code.OBJECTION_OPEN: N_(
-        "Find an amicable solution and record it, or record that there is none; the customer may then terminate."
+        "Find an amicable solution and record it, or leave this customer out where customers can be separated, or "
+        "record that there is no agreement; the customer may then terminate."
     ),
     Code.CONSENT_MISSING: N_("Ask this customer for its specific yes; silence is none."),
     Code.CONSENT_REFUSED: N_("Talk to the customer; without its yes the change cannot start for it."),
@@ -56,11 +63,13 @@ HOLDING = frozenset({
 
 @dataclass(frozen=True)
 class Blocker:
-    """One thing in the way: its code, in words, and what would clear it. `clears_on`: the day it ends by itself."""
+    """One thing in the way: its code, in words, and what would clear it. `clears_on`: the day it ends by itself.
+    `late`: it is an objection that was filed after its window."""
 
     code: Code
     sentence: Sentence
     clears_on: date | None = None
+    late: bool = False
 
     @property
     def way_out(self) -> Sentence:
@@ -70,18 +79,26 @@ class Blocker:
 
 @dataclass(frozen=True)
 class ObjectionFacts:
-    """An objection as the gate sees it. `terminated_on`: from which civil day each service it names has ended."""
+    """An objection as the gate sees it. `terminated_on`: the last civil day of each service it ends; `in_time`: None
+    where no window ran when it was filed."""
 
     ref: str
     state: ObjectionState
     terminated_on: Mapping[str, date] = field(default_factory=dict)
+    in_time: bool | None = None
+
+    @property
+    def late(self) -> bool:
+        """Whether its window had ended when it was filed; before any window ran nothing is late."""
+        return self.in_time is False
 
 
 @dataclass(frozen=True)
 class Facts:
     """All the gate needs to know of one change and one customer. Days are civil: `today` in the organisation's
     zone, `today_there` in the customer's; `receipt_day`, `window_ends_at` and `last_day` come from the window that
-    counts, `informed_enough_on` is the first day on which the agreed notice days have passed."""
+    counts, `informed_enough_on` is the first day on which the agreed notice days have passed; `overridden` names the
+    blockers that two people have set aside for this customer."""
 
     change_state: ChangeState
     planned_start: date | None
@@ -100,10 +117,33 @@ class Facts:
     consent: str
     objections: Sequence[ObjectionFacts] = ()
     contract_end: date | None = None
+    overridden: frozenset[Code] = frozenset()
 
 
 def blockers(facts: Facts) -> list[Blocker]:
-    """Everything that stands in the way, all of it, in the order a person would clear it."""
+    """Everything that stands in the way, all of it, in the order a person would clear it. What two people have named
+    is left out; everything else still blocks."""
+    return [b for b in everything(facts) if not _set_aside(b, facts)]
+
+
+def set_aside(facts: Facts) -> list[Blocker]:
+    """What would stand in the way had not two people named it (design §4)."""
+    return [b for b in everything(facts) if _set_aside(b, facts)]
+
+
+def overridable(found: Collection[Code], objections: Sequence[ObjectionFacts]) -> bool:
+    """Whether two people may set all these aside: never a customer's timely objection or its missing consent, never a
+    change that is not approved, was withdrawn or rejected. An objection that came too late may be named."""
+    late_only = all(o.late for o in objections if o.state in HOLDING or o.state is ObjectionState.TERMINATED)
+    return not (set(found) & NEVER_OVERRIDDEN - ({Code.OBJECTION_OPEN} if late_only else set()))
+
+
+def _set_aside(blocker: Blocker, facts: Facts) -> bool:
+    return blocker.code in facts.overridden and (blocker.code not in NEVER_OVERRIDDEN or blocker.late)
+
+
+def everything(facts: Facts) -> list[Blocker]:
+    """Everything in the way, whoever named it."""
     if gone(facts):
         return []
     found = [*_of_the_change(facts)]
@@ -155,7 +195,8 @@ def _of_the_consent(facts: Facts) -> list[Blocker]:
 
 def _of_the_objections(facts: Facts) -> list[Blocker]:
     return [
-        Blocker(Code.OBJECTION_OPEN, Sentence(N_("Objection %(ref)s is not settled."), {"ref": objection.ref}))
+        Blocker(Code.OBJECTION_OPEN, Sentence(N_("Objection %(ref)s is not settled."), {"ref": objection.ref}),
+                late=objection.late)
         for objection in facts.objections if _holds(objection, facts)
     ]
 

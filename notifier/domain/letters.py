@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from notifier.domain.listing import ListedService, Organisation, PublishedChange
+from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.sentences import Sentence
 
 
@@ -18,9 +18,12 @@ class LetterKind(StrEnum):
     """Every letter there is; the value names its folder under `templates/email/`."""
 
     CHANGE_ANNOUNCED = "change_announced"
+    CHANGE_CORRECTED = "change_corrected"
     CHANGE_WITHDRAWN = "change_withdrawn"
     CHANGE_IN_EFFECT = "change_in_effect"
     WINDOW_EXTENDED = "window_extended"
+    START_MOVED = "start_moved"
+    IRREGULAR_START = "irregular_start"
     OBJECTION_RECEIVED = "objection_received"
     OBJECTION_ACKNOWLEDGED = "objection_acknowledged"
     OBJECTION_MESSAGE = "objection_message"
@@ -35,9 +38,14 @@ class LetterKind(StrEnum):
     STAFF_DELIVERY_FAILED = "staff_delivery_failed"
 
 
-LEGAL_NOTICES = frozenset(
-    {LetterKind.CHANGE_ANNOUNCED, LetterKind.CHANGE_WITHDRAWN, LetterKind.WINDOW_EXTENDED}
-)
+NOTICE_LETTERS = frozenset({
+    LetterKind.CHANGE_ANNOUNCED, LetterKind.CHANGE_CORRECTED, LetterKind.IRREGULAR_START,
+})
+"""Letters that are the notice itself where their subject is one: proof of them gives it, and they name the last day."""
+
+LEGAL_NOTICES = NOTICE_LETTERS | {
+    LetterKind.CHANGE_WITHDRAWN, LetterKind.WINDOW_EXTENDED, LetterKind.START_MOVED,
+}
 """Letters owed by contract: they carry no unsubscribe, and stop only with the contract."""
 
 STAFF_LETTERS = frozenset(k for k in LetterKind if k.value.startswith("staff_"))
@@ -72,13 +80,16 @@ class Addressee:
 
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
-    """change_announced, change_withdrawn, change_in_effect, window_extended.
+    """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, start_moved,
+    irregular_start.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
     day. `edition` and `edition_sha256` name the published list the letter was written against.
     `reason` is the processor's own words where a change is withdrawn. `services` gives the names of the
     services the changes name by slug; `business_days` says that `window_days` counts working days only.
+    `start_was` is the planned start told before, where the start has moved or is open.
+    `corrected` is what a correction mended: before as it was told, after as it is.
     """
 
     customer: Addressee
@@ -99,6 +110,8 @@ class NoticeFacts(Envelope):
     in_effect_on: date | None = None
     services: tuple[ListedService, ...] = ()
     business_days: bool = False
+    start_was: date | None = None
+    corrected: tuple[PublishedItem, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,15 @@ class PublishedItem:
 
 
 @dataclass(frozen=True)
+class Mark:
+    """What went out of the ordinary way: `kind` override or irregular_start, the civil day, how many customers."""
+
+    kind: str
+    on: date
+    count: int
+
+
+@dataclass(frozen=True)
 class PublishedChange:
     """One announced act. `uid` and `ref` never change; `updated_at` is its last significant change.
 
@@ -62,6 +71,7 @@ class PublishedChange:
     services: tuple[str, ...]
     reason: str
     items: tuple[PublishedItem, ...]
+    marks: tuple[Mark, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +122,8 @@ def moment(at: datetime) -> str:
 
 
 def _change_json(change: PublishedChange) -> dict[str, Any]:
-    return {
+    marks = [{"kind": m.kind, "on": m.on.isoformat(), "count": m.count} for m in change.marks]
+    value = {
         **vars(change),
         "announced_at": moment(change.announced_at),
         "updated_at": moment(change.updated_at),
@@ -123,7 +134,11 @@ def _change_json(change: PublishedChange) -> dict[str, Any]:
             {"before": i.before.to_json() if i.before else None, "after": i.after.to_json() if i.after else None}
             for i in change.items
         ],
+        "marks": marks,
     }
+    if not marks:
+        del value["marks"]  # editions from before marks existed keep the form their hash was taken over
+    return value
 
 
 def _change_from(value: Mapping[str, Any]) -> PublishedChange:
@@ -143,5 +158,6 @@ def _change_from(value: Mapping[str, Any]) -> PublishedChange:
             "in_effect_on": day(value["in_effect_on"]),
             "services": tuple(value["services"]),
             "items": tuple(item(i) for i in value["items"]),
+            "marks": tuple(Mark(m["kind"], date.fromisoformat(m["on"]), m["count"]) for m in value.get("marks", ())),
         }
     )

@@ -31,9 +31,14 @@ def check_text(text: str) -> str:
     words = text.strip()
     if not words:
         raise Refusal("objection_empty")
-    if len(words) > LONGEST:
-        raise Refusal("bad_value", field=N_("Your objection"), problem=N_("this is longer than 20,000 characters"))
+    check_length(words)
     return words
+
+
+def check_length(words: str) -> None:
+    """Raises Refusal bad_value for more words than a message of a case may have."""
+    if len(words) > LONGEST:
+        raise Refusal("bad_value", field=N_("Words"), problem=N_("this is longer than 20,000 characters"))
 
 
 def in_time(filed_at: datetime, window_ends_at: datetime | None) -> bool | None:

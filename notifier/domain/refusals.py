@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
-from notifier.domain.sentences import N_, Fact, Sentence
+from notifier.domain.sentences import N_, Fact, Sentence, Words
 
 
 class Family(Enum):
@@ -21,6 +21,12 @@ class Family(Enum):
 
 
 _C, _F, _U, _I = Family.CONFLICT, Family.FORBIDDEN, Family.UNKNOWN, Family.INVALID
+
+NOUNS = (
+    N_("announcement"), N_("change"), N_("contact"), N_("customer"), N_("engagement"), N_("exclusion"), N_("letter"),
+    N_("notice"), N_("objection"), N_("person"), N_("service"), N_("token"),
+)
+"""What `unknown` and `exists` are about; marked here, so that a noun needs no mark wherever it is named."""
 
 REFUSALS: dict[str, tuple[Family, str]] = {
     "no_such_move": (_C, N_("This is %(state)s now, and cannot be moved by “%(action)s” from there.")),
@@ -58,11 +64,36 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "not_terminable": (_C, N_("The right of termination for this objection is not open.")),
     "right_still_open": (_C, N_("The right of termination is still open, or its letter is not proven yet.")),
     "service_not_affected": (_I, N_("The service “%(service)s” is not affected by what was objected to.")),
+    "other_contact": (
+        _F, N_("Only the person who objected can end the case, by the link in their own letters."),
+    ),
     "measure_missing": (_I, N_("Write down the measure both sides agreed on.")),
     "demo_only": (_F, N_("This works in a demo data directory only.")),
     "exists": (_C, N_("There is already a %(what)s “%(ref)s”.")),
     "weak_password": (_I, N_("A password needs at least %(least)s characters.")),
     "last_admin": (_C, N_("This is the last person with the role admin.")),
+    "extension_not_later": (
+        _C, N_("A period is only ever extended: the new last day has to lie after %(last_day)s."),
+    ),
+    "start_earlier": (
+        _C, N_("A start that was told only moves to a day after %(day)s; an earlier one needs a new notice."),
+    ),
+    "no_window": (
+        _C,
+        N_("There is nothing to extend: nothing here opens a window, or it was taken back, or has started."),
+    ),
+    "not_separable": (
+        _C,
+        N_("Customers cannot be left out of this change one by one. Where they can, an engineer has to confirm how."),
+    ),
+    "not_objecting": (_C, N_("Customer %(ref)s has not objected to this change; only who objects is left out.")),
+    "already_released": (_C, N_("The change applies to customer %(ref)s already.")),
+    "not_overridable": (
+        _C,
+        N_("This cannot be overridden by anybody: a timely objection, a specific authorisation that is missing or was "
+           "refused, and a change that is not approved or was withdrawn."),
+    ),
+    "nothing_to_override": (_C, N_("None of this stands in the way now: %(codes)s.")),
     "consent_not_asked": (
         _C,
         N_("No answer is waited for here: your terms do not ask for one, or the change was withdrawn or has started."),
@@ -75,6 +106,8 @@ class Refusal(Exception):
 
     def __init__(self, code: str, *, details: Sequence[Sentence] = (), **facts: Fact) -> None:
         family, message = REFUSALS[code]
+        if facts.get("what") in NOUNS:
+            facts["what"] = Words(str(facts["what"]))
         self.code = code
         self.family = family
         self.sentence = Sentence(message, facts)

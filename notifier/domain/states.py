@@ -136,6 +136,10 @@ CHANGE = Machine(
         *_rows(_C.IN_REVIEW, "approve", _C.APPROVED, _PRIVACY, needs=(Need.COMPLETE, Need.SECOND_PERSON)),
         *_rows(_C.APPROVED, "announce", _C.ANNOUNCED, _PRIVACY, needs=(Need.COMPLETE, Need.AUDIENCE)),
         *_rows(_C.ANNOUNCED, "take_effect", _C.IN_EFFECT, _PRIVACY, _OPS, _SYSTEM, needs=(Need.GATE,)),
+        *_rows(
+            (_C.IN_REVIEW, _C.APPROVED, _C.ANNOUNCED), "irregular_start", _C.IN_EFFECT, _PRIVACY,
+            needs=(Need.REASON, Need.SECOND_PERSON),
+        ),
         *_rows((_C.DRAFT, _C.SENT_BACK), "withdraw", _C.WITHDRAWN, _OPS, _PRIVACY, needs=(Need.REASON,)),
         *_rows(
             (_C.IN_REVIEW, _C.APPROVED, _C.ANNOUNCED), "withdraw", _C.WITHDRAWN, _PRIVACY, needs=(Need.REASON,)
@@ -148,6 +152,7 @@ CHANGE = Machine(
         "approve": N_("approved by a second person"),
         "announce": N_("announced to every customer it concerns"),
         "take_effect": N_("took effect on the list"),
+        "irregular_start": N_("recorded by two people as started irregularly"),
         "withdraw": N_("withdrawn"),
     },
 )

@@ -45,6 +45,7 @@ _COUNTED_WORKING = N_(
 _WEEKEND = N_("%(day)s falls on a weekend.")
 _HOLIDAY = N_("%(day)s is a holiday (%(reason)s).")
 _KEPT = N_("The letter named %(day)s as the last day, and that day is kept.")
+_EXTENDED = N_("We extended the period; it ends with %(day)s.")
 _ROLLED = N_("The period therefore ends with the next working day, %(day)s.")
 
 
@@ -136,9 +137,18 @@ def later(a: Window, b: Window) -> Window:
 
 def until(window: Window, last_day: date) -> Window:
     """The window extended to `last_day`, which a letter has promised; unchanged where it runs that long already."""
+    return _stretched(window, last_day, _KEPT)
+
+
+def extended(window: Window, last_day: date) -> Window:
+    """The window extended to `last_day` by a person's decision; unchanged where it runs that long already."""
+    return _stretched(window, last_day, _EXTENDED)
+
+
+def _stretched(window: Window, last_day: date, words: str) -> Window:
     if last_day <= window.last_day:
         return window
-    why = (*window.why, Sentence(_KEPT, {"day": last_day}))
+    why = (*window.why, Sentence(words, {"day": last_day}))
     return replace(window, last_day=last_day, ends_at=_midnight_after(last_day, window.zone), why=why)
 
 

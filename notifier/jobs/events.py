@@ -36,18 +36,19 @@ def run(house: House) -> int:
                 break
             now = clock.now()
             found, junk = events.parse(post.body, now)
-            for event in found:
-                if event.kind not in RELEVANT or (event.kind == "bounce" and not event.hard):
-                    continue  # a soft bounce is Mailjet's "not yet": it goes on trying, and a last word follows
-                happening = notices.Happening(
-                    event.custom_id, event.message_id, event.kind, event.at, event.key, event.words, event.raw
-                )
-                done = notices.happened(session, happening, actor=PROVIDER, now=now)
+            happenings = [
+                notices.Happening(e.custom_id, e.message_id, e.kind, e.at, e.key, e.words, e.raw) for e in found
+                # A soft bounce is Mailjet's "not yet": it goes on trying, and a last word follows.
+                if e.kind in RELEVANT and (e.kind != "bounce" or e.hard)
+            ]
+            for event, done in zip(
+                happenings, notices.happened_all(session, happenings, actor=PROVIDER, now=now), strict=True
+            ):
                 if done == "unknown":
                     junk.append("an event for a letter that is not ours")
-                delivery = deliveries.find(session, event.custom_id, event.message_id)
+                delivery = deliveries.find(session, event.ref, event.provider_id)
                 if event.kind == "sent" and delivery is not None:
-                    objections.letter_proven(session, delivery, event.at)
+                    objections.letter_proven(session, delivery, event.at, actor=PROVIDER, now=now)
             post.read_at, post.words = now, "; ".join(junk)[:2000]
             if not junk:
                 session.delete(post)  # everything it said stands in the ledger now

@@ -12,6 +12,7 @@ import socket
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
@@ -46,18 +47,25 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     now = clock.now()
     with house.database.reading() as session:
         stands = (audit.head(session).seq, now.strftime("%Y-%m-%dT%H:%M"))
-    if stands != seen:
-        with house.database.transaction() as session:
-            releases.start_due(session, actor=ACTOR, now=now)
-    with house.database.transaction() as session:
-        silence.note_ended(session, actor=ACTOR, now=now)
-    with house.database.transaction() as session:
-        deliveries.release_leases(session, actor=ACTOR, now=now)
+        due = releases.due(session, now) if stands != seen else []
+    for ref in due:
+        _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
+    _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
+    _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
     for bell in bells:
         house.ring(bell)
     return stands
+
+
+def _duty(house: House, name: str, act: Callable[[Session], object]) -> None:
+    """One duty in a transaction of its own. One that fails is logged, tried again next round, and stops no other."""
+    try:
+        with house.database.transaction() as session:
+            act(session)
+    except Exception:
+        log.exception("%s: failed, and is tried again", name)
 
 
 def _bells(session: Session, now: datetime, transport: str) -> list[str]:

@@ -151,6 +151,8 @@ def _told(facts: Facts, language: str) -> dict[str, Any]:
     if not isinstance(facts, StaffFacts):
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
         told["acts"] = tuple(act(c, facts.services, c.ref in opens, language) for c in facts.changes)
+    if isinstance(facts, NoticeFacts):
+        told["mended"] = _blocks(facts.corrected, "modify", {s.slug: s.name for s in facts.services}, language)
     return told
 
 

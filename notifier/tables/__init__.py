@@ -1,9 +1,10 @@
 """The schema, a file per noun. Import tables from here."""
 
 from notifier.tables.audit import AuditDetail, AuditEntry, AuditHead
-from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem
+from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem, Correction
 from notifier.tables.clock import Lease
 from notifier.tables.customers import Contact, Customer, CustomerService
+from notifier.tables.exceptions import Exclusion, ExclusionCheck, IrregularStart, Override
 from notifier.tables.listing import Edition, Publication
 from notifier.tables.mail import Blob, Delivery, DeliveryEvent, DeliveryEventDetail, Link, ProviderPost
 from notifier.tables.notices import Notice, NoticeChange, NoticeWindow
@@ -14,8 +15,9 @@ from notifier.tables.settings import Setting
 
 __all__ = [
     "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
-    "Blob", "Change", "ChangeItem", "Contact", "Countersignature", "Customer", "CustomerService", "Delivery",
-    "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Lease", "Link",
-    "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage",
+    "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer", "CustomerService",
+    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Exclusion",
+    "ExclusionCheck", "IrregularStart", "Lease", "Link",
+    "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Override",
     "ProviderPost", "Publication", "Service", "Setting", "SubProcessor", "Termination", "User",
 ]

@@ -18,7 +18,10 @@ SQLModel.metadata.naming_convention = {
     "pk": "pk_%(table_name)s",
 }
 
-APPEND_ONLY = ("audit_entry", "delivery_event", "notice_window", "edition", "audience_row")
+APPEND_ONLY = (
+    "audit_entry", "delivery_event", "notice_window", "edition", "audience_row",
+    "exclusion_check", "override", "irregular_start",
+)
 """Tables whose rows the database itself refuses to change or delete (triggers in the first migration)."""
 
 

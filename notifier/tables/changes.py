@@ -15,7 +15,10 @@ class Change(SQLModel, table=True):
     """One act on the list: add, replace, remove or modify, of one or several engagements.
 
     Its draft lives here and in its items; the register is written only when it takes effect. `planned_start`
-    is a civil date in the organisation's zone. `opens_window` False means it only informs.
+    is a civil date in the organisation's zone; once told it only moves later, and `start_was` keeps the day told
+    before. Where that day came and something stood in the way, `planned_start` is empty and `start_open_at` says since
+    when the start is open. `opens_window` False means it only informs.
+    `separable` is a claim until an engineer has confirmed it: `separable_by`, when, and how.
     """
 
     __tablename__ = "change"
@@ -28,8 +31,14 @@ class Change(SQLModel, table=True):
     reason: str = Field(default="", max_length=4000)
     opens_window: bool = True
     separable: str = Field(default="no", max_length=12)
+    separable_by: int | None = Field(default=None, foreign_key="user_account.id")
+    separable_at: datetime | None = None
+    separable_how: str = Field(default="", max_length=4000)
     planned_start: date | None = None
+    start_was: date | None = None
+    start_open_at: datetime | None = None
     proposed_by: int | None = Field(default=None, foreign_key="user_account.id")
+    authors: list[int] = Field(sa_column=json_column())  # everybody who wrote it: none of them may approve it
     proposed_at: datetime
     updated_at: datetime
     announced_at: datetime | None = None
@@ -53,6 +62,23 @@ class ChangeItem(SQLModel, table=True):
     after: dict[str, Any] | None = Field(default=None, sa_column=json_column(nullable=True))
 
 
+class Correction(SQLModel, table=True):
+    """The `n`-th correction of an announced change: our words on what was wrong, and the items' values as they were
+    told and as they are, by position. `announcement_id` is the new announcement of a material one, else empty."""
+
+    __tablename__ = "correction"
+    __table_args__ = (UniqueConstraint("change_id", "n"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    change_id: int = Field(foreign_key="change.id", index=True)
+    n: int
+    at: datetime
+    words: str = Field(max_length=4000)
+    told: list[Any] = Field(sa_column=json_column())
+    mended: list[Any] = Field(sa_column=json_column())
+    announcement_id: int | None = Field(default=None, foreign_key="announcement.id", index=True)
+
+
 class Announcement(SQLModel, table=True):
     """One or more approved changes made known together. Until `made_at` is set nobody can see it or its notices."""
 
@@ -66,6 +92,7 @@ class Announcement(SQLModel, table=True):
     made_by: int | None = Field(default=None, foreign_key="user_account.id")
     edition_n: int | None = Field(default=None, foreign_key="edition.n")
     corrects_id: int | None = Field(default=None, foreign_key="announcement.id")
+    irregular: bool = False  # made when processing had begun already; its letter is the one of the irregular start
     words: str = Field(default="", max_length=4000)
     audience_sha256: str = Field(default="", max_length=64)
     included: int = 0

@@ -31,13 +31,15 @@ class Customer(SQLModel, table=True):
 
 
 class CustomerService(SQLModel, table=True):
-    """A service bought; no row at all for a customer means it may use every service."""
+    """A service bought; no row at all for a customer means it may use every service. `bought_at`: when we learned of
+    it; what was announced before then, this customer was never told of."""
 
     __tablename__ = "customer_service"
 
     customer_id: int = Field(foreign_key="customer.id", primary_key=True)
     service_id: int = Field(foreign_key="service.id", primary_key=True, index=True)
     ended_on: date | None = None
+    bought_at: datetime | None = None
 
 
 class Contact(SQLModel, table=True):

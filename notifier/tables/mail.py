@@ -36,7 +36,7 @@ class Delivery(SQLModel, table=True):
     to_name: str = Field(default="", max_length=200)
     language: str = Field(max_length=5)
     attempt: int = 1
-    words: str = Field(default="", max_length=4000)  # our own words this letter carries, frozen when queued
+    words: str = Field(default="", sa_column=sa.Column(sa.Text, nullable=False))  # ours, frozen when queued
     state: DeliveryState = Field(sa_column=state_column(DeliveryState, "delivery_state"))
     created_at: datetime
     due_at: datetime | None = None

@@ -40,7 +40,8 @@ class Notice(SQLModel, table=True):
 
 
 class NoticeChange(SQLModel, table=True):
-    """What can differ per change within one notice. The gate asks each of these."""
+    """What can differ per change within one notice. The gate asks each of these, but for those that a correction
+    superseded: the corrected change stands in a newer notice."""
 
     __tablename__ = "notice_change"
     __table_args__ = (UniqueConstraint("notice_id", "change_id"),)
@@ -50,8 +51,8 @@ class NoticeChange(SQLModel, table=True):
     change_id: int = Field(foreign_key="change.id", index=True)
     consent: str = Field(default="", max_length=3)  # yes | no | "" not answered
     consent_at: datetime | None = None
-    excluded_at: datetime | None = None
     withdrawn_at: datetime | None = None
+    superseded_at: datetime | None = None
     released_at: datetime | None = None
 
 

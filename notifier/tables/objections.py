@@ -32,7 +32,7 @@ class Objection(SQLModel, table=True):
     filer_email: str = Field(max_length=254)
     language: str = Field(default="en", max_length=5)
     text: str = Field(max_length=20000)
-    measure: str = Field(default="", max_length=4000)
+    measure: str = Field(default="", max_length=20000)
     right_until: date | None = None
     ended_at: datetime | None = None
 

@@ -59,6 +59,8 @@ class Engagement(SQLModel, table=True):
     since: str = Field(default="", max_length=40)
     separable: str = Field(default="no", max_length=12)
     separable_words: str = Field(default="", max_length=4000)
+    separable_by: int | None = Field(default=None, foreign_key="user_account.id")
+    separable_at: datetime | None = None
     started_on: date | None = None
     ended_on: date | None = Field(default=None, index=True)
 

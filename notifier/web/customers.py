@@ -98,6 +98,15 @@ def enter_case(db: Session, token: str) -> tuple[Visit, Objection]:
     return _visit(db, link, actor, f"/o/{token}", notice, objection.language), objection
 
 
+def only_filer(visit: Visit, objection: Objection) -> None:
+    """Colleagues may read a case and write in it; ending it is for whoever filed it, by the link in their letters.
+    Raises Refusal other_contact."""
+    own = visit.link.contact_id == objection.contact_id if objection.contact_id else \
+        visit.link.email == objection.filer_email
+    if not own:
+        raise Refusal("other_contact")
+
+
 def _visit(db: Session, link: Link, actor: Actor, home: str, notice: Notice, language: str) -> Visit:
     customer = db.get(Customer, notice.customer_id)
     announcement = db.get(Announcement, notice.announcement_id)

@@ -223,6 +223,7 @@ def withdraw(token: str) -> Response:
     """The customer takes its objection back; sent twice, it is withdrawn once."""
     with house().database.transaction() as db:
         visit, case = customers.enter_case(db, token)
+        customers.only_filer(visit, case)
         if case.state != ObjectionState.WITHDRAWN:
             objections.withdraw(db, case.ref, actor=visit.actor, now=clock.now())
     house().ring_all()
@@ -274,6 +275,7 @@ def terminate(token: str) -> Response:
 def _terminate(token: str, service: str, day: date, now: datetime) -> Response:
     with house().database.transaction() as db:
         visit, case = customers.enter_case(db, token)
+        customers.only_filer(visit, case)
         case = objections.get(db, case.ref, lock=True)
         if case.state != ObjectionState.TERMINATED:
             slug = "" if service == EVERYTHING else service

@@ -20,7 +20,7 @@ from notifier.domain.audience import Candidate, Why
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
-from notifier.domain.states import CHANGE, DELIVERY, NOTICE, ChangeState, Need
+from notifier.domain.states import CHANGE, DELIVERY, NOTICE, ChangeState, Need, NoticeState
 from notifier.domain.terms import Notify, Terms
 from notifier.tables import (
     Announcement,
@@ -126,22 +126,35 @@ def announce(
         if found := changes.gaps(session, change):
             raise Refusal("incomplete", details=found)
     planned = plan(session, concerned, now)
-    _refuse_early(concerned, planned)
-    _refuse_unreachable(planned)
-    announcement = _write(session, concerned, planned, words, actor, now)
+    refuse_unfit(concerned, planned)
+    announcement = write(session, concerned, planned, words, actor=actor, now=now)
     for change in concerned:
         audit.move(session, change, "announce", actor=actor, now=now, checked={Need.COMPLETE, Need.AUDIENCE},
                    refs={"announcement": announcement.ref})
         change.announced_at = change.updated_at = now
-    announcement.edition_n = listing.new_edition(session, "announce", now).n
+    show(session, announcement, concerned, "announce", actor=actor, now=now)
+    return announcement
+
+
+def show(
+    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, actor: Actor,
+    now: datetime,
+) -> None:
+    """The last step of announcing: a new edition, and from here on everybody can see it. `act` names it in the log."""
+    announcement.edition_n = listing.new_edition(session, act, now).n
     announcement.made_at = now
     audit.note(
-        session, "announce", "announcement", announcement.ref, actor=actor, now=now, count=announcement.included,
+        session, act, "announcement", announcement.ref, actor=actor, now=now, count=announcement.included,
         refs={"changes": [c.ref for c in concerned], "audience": announcement.audience_sha256,
               "left_out": announcement.left_out, "edition": announcement.edition_n},
-        reason=words,
+        reason=announcement.words,
     )
-    return announcement
+
+
+def refuse_unfit(concerned: Sequence[Change], planned: Plan) -> None:
+    """Raises Refusal start_missing, start_too_early or no_notice_contact where these changes cannot be announced so."""
+    _refuse_early(concerned, planned)
+    _refuse_unreachable(planned)
 
 
 def _refuse_early(concerned: Sequence[Change], planned: Plan) -> None:
@@ -160,11 +173,15 @@ def _refuse_unreachable(planned: Plan) -> None:
         ])
 
 
-def _write(
-    session: Session, concerned: Sequence[Change], planned: Plan, words: str, actor: Actor, now: datetime
+def write(
+    session: Session, concerned: Sequence[Change], planned: Plan, words: str, *, corrects: Announcement | None = None,
+    irregular: bool = False, actor: Actor, now: datetime,
 ) -> Announcement:
+    """An announcement with its frozen roll, its notices and their letters, which nobody sees before `show`;
+    `corrects` is the one it corrects, `irregular` says that processing has begun already."""
     uid = str(uuid4())
-    announcement = Announcement(uid=uid, ref=uid[:18], begun_at=now, made_by=actor.id, words=words)
+    announcement = Announcement(uid=uid, ref=uid[:18], begun_at=now, made_by=actor.id, words=words,
+                                corrects_id=corrects.id if corrects else None, irregular=irregular)
     session.add(announcement)
     session.flush()
     announcement.ref = f"A-{announcement.id}"
@@ -172,7 +189,7 @@ def _write(
     session.add_all(AnnouncementChange(announcement_id=number, change_id=c.id or 0) for c in concerned)
     _freeze_roll(session, announcement, planned)
     _write_notices(session, number, concerned, planned, now)
-    _write_deliveries(session, number, planned, now)
+    _write_deliveries(session, announcement, planned, now)
     return announcement
 
 
@@ -212,15 +229,15 @@ def _write_notices(
         ))
 
 
-def _write_deliveries(session: Session, number: int, planned: Plan, now: datetime) -> None:
+def _write_deliveries(session: Session, announcement: Announcement, planned: Plan, now: datetime) -> None:
     notice_ids = dict(session.exec(
-        select(Notice.customer_id, Notice.id).where(Notice.announcement_id == number)
+        select(Notice.customer_id, Notice.id).where(Notice.announcement_id == announcement.id)
     ).all())
     rows = [
-        {"ref": str(uuid4()), "kind": "change_announced", "subject_kind": "notice",
+        {"ref": str(uuid4()), "kind": notices.letter_of(announcement), "subject_kind": "notice",
          "subject_id": notice_ids[s.customer.id or 0], "notice_id": notice_ids[s.customer.id or 0],
          "contact_id": contact.id, "to_email": contact.email, "to_name": contact.name,
-         "language": s.customer.language, "state": DELIVERY.initial, "created_at": now, "due_at": now}
+         "language": s.customer.language, "words": "", "state": DELIVERY.initial, "created_at": now, "due_at": now}
         for s in planned.included for contact in s.contacts
     ]
     if rows:
@@ -235,10 +252,31 @@ def withdraw(session: Session, ref: str, reason: str, *, actor: Actor, now: date
     audit.move(session, change, "withdraw", actor=actor, now=now, reason=reason)
     change.updated_at = now
     if announced:
-        told = notices.take_back(session, change, reason, actor=actor, now=now)
+        told = _take_back(session, change, reason, actor=actor, now=now)
         listing.new_edition(session, "withdraw", now)
         audit.note(session, "take_back", CHANGE.name, change.ref, actor=actor, now=now, count=told)
     return change
+
+
+def _take_back(session: Session, change: Change, reason: str, *, actor: Actor, now: datetime) -> int:
+    """Takes an announced change back from every notice: its part ends, unsent letters are cancelled, everybody
+    else is told. A notice with nothing left in it is cancelled. Returns how many customers are told."""
+    rows = session.exec(
+        select(NoticeChange, Notice).join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
+        .where(NoticeChange.change_id == change.id, col(NoticeChange.superseded_at).is_(None))
+        .order_by(col(Notice.id)).with_for_update()
+    ).all()
+    told = 0
+    for part, notice in rows:
+        part.withdrawn_at = now
+        session.flush()
+        left = notices.stands(session, notice.id or 0)
+        if not left:
+            deliveries.cancel_queued(session, [notice.id or 0], actor=actor, now=now)
+        told += notices.tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
+        if not left and notice.state != NoticeState.CANCELLED:
+            audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
+    return told
 
 
 def get(session: Session, ref: str) -> Announcement:

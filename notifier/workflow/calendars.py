@@ -108,8 +108,8 @@ def _added(which: str, year: int) -> dict[date, str]:
     if which not in _MOVING:
         return {}
     easter = _easter(year)
-    moving = {easter + timedelta(after): name for after, name in _MOVING[which].items()}
-    return moving | {date(year, month, day): name for (month, day), name in _FIXED[which].items()}
+    added: dict[date, str] = {easter + timedelta(after): name for after, name in _MOVING[which].items()}
+    return added | {date(year, month, day): name for (month, day), name in _FIXED[which].items()}
 
 
 def _easter(year: int) -> date:

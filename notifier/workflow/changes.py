@@ -11,13 +11,13 @@ from sqlmodel import Session, col, select
 
 from notifier.domain import changes as rules
 from notifier.domain.changes import ChangeKind, Item
-from notifier.domain.people import Actor, Role
+from notifier.domain.people import Actor, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, LONGEST, EngagementValue, differences, slug
 from notifier.domain.sentences import N_
 from notifier.domain.states import CHANGE, ChangeState, Need
 from notifier.tables import Announcement, AnnouncementChange, Change, ChangeItem, Notice, NoticeChange
-from notifier.workflow import audit, deliveries, register
+from notifier.workflow import audit, deliveries, register, turns
 
 UNFINISHED = (
     ChangeState.DRAFT, ChangeState.SENT_BACK, ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.ANNOUNCED,
@@ -62,6 +62,15 @@ def redraft(item: Item, values: Mapping[str, Any]) -> Item:
     return Item(item.before, after)
 
 
+def mended(items: Sequence[Item], values: Mapping[str, Any], engagement: str = "") -> list[Item]:
+    """The items of a change, `values` taken over in the one of this engagement; where there is one only, it need not
+    be named. Raises Refusal unknown where it cannot be told which is meant, bad_value, nothing_changes."""
+    chosen = [item for item in items if engagement in ("", item.ref)]
+    if values and len(chosen) != 1:
+        raise Refusal("unknown", what="engagement in this change", ref=engagement)
+    return [redraft(item, values) if item in chosen and values else item for item in items]
+
+
 def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     """Field values as the register keeps them: known names, trimmed, lists as tuples. Raises Refusal bad_value."""
     found: dict[str, Any] = {}
@@ -90,11 +99,13 @@ def propose(
         raise Refusal("role_missing", roles="ops, privacy")
     if not items:
         raise Refusal("nothing_changes")
+    turns.take(session, turns.PROPOSAL)
     _refuse_pending(session, items, None)
     uid = str(uuid4())
     change = Change(
         uid=uid, ref=uid[:18], kind=rules.kind_of(items[0].before, items[0].after), state=ChangeState.DRAFT,
         reason=reason.strip(), planned_start=planned_start, separable=separable, proposed_by=actor.id,
+        authors=_author(actor),
         proposed_at=now, updated_at=now, opens_window=rules.opens_window(items),
     )
     session.add(change)
@@ -116,6 +127,7 @@ def edit(
         raise Refusal("no_such_move", state=str(change.state), action="edit")
     if not actor.roles & {Role.OPS, Role.PRIVACY}:
         raise Refusal("role_missing", roles="ops, privacy")
+    turns.take(session, turns.PROPOSAL)
     _refuse_pending(session, items, change.id)
     before = _readable(items_of(session, change))
     for row in session.exec(select(ChangeItem).where(ChangeItem.change_id == change.id)):
@@ -124,7 +136,8 @@ def edit(
     change.kind = rules.kind_of(items[0].before, items[0].after)
     change.reason, change.planned_start, change.updated_at = reason.strip(), planned_start, now
     change.opens_window, change.separable = rules.opens_window(items), separable
-    change.proposed_by = actor.id  # whoever wrote it last cannot be the one to approve it
+    change.separable_by, change.separable_at, change.separable_how = None, None, ""  # said of what it was before
+    change.authors = sorted({*change.authors, *_author(actor)})
     _write_items(session, change, items)
     audit.note(session, "edit", CHANGE.name, change.ref, actor=actor, now=now, before=change.state,
                after=change.state, detail={"before": before, "after": _readable(items)})
@@ -158,9 +171,13 @@ def approve(session: Session, ref: str, *, actor: Actor, now: datetime, reason: 
     change = get(session, ref, lock=True)
     _refuse_gaps(session, change)
     audit.move(session, change, "approve", actor=actor, now=now, reason=reason, checked={Need.COMPLETE},
-               besides=[change.proposed_by])
+               besides=[change.proposed_by, *change.authors])
     change.updated_at = now
     return change
+
+
+def _author(actor: Actor) -> list[int]:
+    return [actor.id] if actor.kind is Kind.PERSON and actor.id is not None else []
 
 
 def _plain_move(session: Session, ref: str, action: str, reason: str, actor: Actor, now: datetime) -> Change:
@@ -247,11 +264,12 @@ def _readable(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def concerned(session: Session, change: Change) -> list[tuple[NoticeChange, Notice]]:
-    """The part of every notice that is about this change, over all its announcements, in order of customer."""
+    """The part of every notice that is about this change, in order of customer; where it was corrected, the newest."""
     rows = session.exec(
         select(NoticeChange, Notice).join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
         .join(Announcement, col(Announcement.id) == col(Notice.announcement_id))
-        .where(NoticeChange.change_id == change.id, col(Announcement.made_at).is_not(None))
+        .where(NoticeChange.change_id == change.id, col(Announcement.made_at).is_not(None),
+               col(NoticeChange.superseded_at).is_(None))
         .order_by(col(Notice.customer_id), col(Notice.id))
     )
     return list(rows)

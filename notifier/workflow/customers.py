@@ -95,7 +95,7 @@ def _write(session: Session, customer: Customer, entry: CustomerEntry, now: date
     held = {row.service_id: row for row in session.exec(
         select(CustomerService).where(CustomerService.customer_id == customer.id))}
     for service_id in wanted.keys() - held.keys():
-        session.add(CustomerService(customer_id=customer.id or 0, service_id=service_id or 0))
+        session.add(CustomerService(customer_id=customer.id or 0, service_id=service_id or 0, bought_at=now))
     for service_id in held.keys() - wanted.keys():
         session.delete(held[service_id])
     _write_contacts(session, customer, entry, now)

@@ -15,6 +15,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from notifier.domain.letters import NOTICE_LETTERS
 from notifier.domain.people import Actor, Role
 from notifier.domain.states import DeliveryState
 from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, User
@@ -188,10 +189,11 @@ def settle_doubt(
         audit.move_batch(session, [settled], actor=actor, now=now)
 
 
-def cancel_queued(session: Session, notice_ids: Collection[int], kind: str, *, actor: Actor, now: datetime) -> int:
-    """Cancels letters of a kind that have not left yet, because what they say is no longer so."""
+def cancel_queued(session: Session, notice_ids: Collection[int], *, actor: Actor, now: datetime) -> int:
+    """Cancels the letters that were to give these notices and have not left, because nothing they say is still so."""
     rows = list(session.exec(
-        select(Delivery).where(col(Delivery.notice_id).in_(notice_ids), Delivery.kind == kind,
+        select(Delivery).where(col(Delivery.notice_id).in_(notice_ids), Delivery.subject_kind == "notice",
+                               col(Delivery.kind).in_(NOTICE_LETTERS),
                                col(Delivery.state) == DeliveryState.QUEUED).with_for_update()
     ))
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)
@@ -205,9 +207,10 @@ def due(session: Session, now: datetime) -> bool:
     ).first() is not None
 
 
-def find(session: Session, ref: str, provider_id: str) -> Delivery | None:
+def find(session: Session, ref: str, provider_id: str, *, lock: bool = True) -> Delivery | None:
     """The delivery an event is about, by our reference or, where the provider lost it, by its own id; locked."""
-    query = select(Delivery).with_for_update().execution_options(populate_existing=True)
+    query = select(Delivery).execution_options(populate_existing=True)
+    query = query.with_for_update() if lock else query
     found = session.exec(query.where(Delivery.ref == ref)).first() if ref else None
     if found is None and provider_id:
         found = session.exec(query.where(Delivery.provider_id == provider_id)).first()
@@ -219,11 +222,17 @@ def seen(session: Session, key: str) -> bool:
     return session.exec(select(DeliveryEvent.id).where(DeliveryEvent.key == key)).first() is not None
 
 
-def of_notice(session: Session, notice_id: int, kind: str = "change_announced") -> list[Delivery]:
-    """The letters of a kind that belong to a notice, in the order they were owed."""
-    return list(session.exec(
-        select(Delivery).where(Delivery.notice_id == notice_id, Delivery.kind == kind).order_by(col(Delivery.id))
-    ))
+def gives(delivery: Delivery) -> bool:
+    """Whether this letter is a notice itself: proof of it gives the notice."""
+    return delivery.kind in NOTICE_LETTERS and delivery.subject_kind == "notice"
+
+
+def of_notice(session: Session, notice_id: int, kind: str = "") -> list[Delivery]:
+    """The letters of a kind that belong to a notice, in the order they were owed; without one, those that give it."""
+    query = select(Delivery).where(Delivery.notice_id == notice_id).order_by(col(Delivery.id))
+    if kind:
+        return list(session.exec(query.where(Delivery.kind == kind)))
+    return list(session.exec(query.where(col(Delivery.kind).in_(NOTICE_LETTERS), Delivery.subject_kind == "notice")))
 
 
 def notice_contacts(session: Session, customer_id: int) -> list[Contact]:

@@ -15,13 +15,15 @@ from sqlmodel import Session, col, select
 
 from notifier.domain import window as window_rules
 from notifier.domain.letters import STAFF_LETTERS, Addressee, Facts, LetterKind, NoticeFacts, ObjectionFacts, StaffFacts
-from notifier.domain.listing import ListedService
+from notifier.domain.listing import ListedService, PublishedItem
+from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
 from notifier.domain.terms import Authorisation, DayKind, Terms
 from notifier.tables import (
     Announcement,
     AnnouncementChange,
     Change,
+    Correction,
     Customer,
     Delivery,
     Edition,
@@ -30,7 +32,7 @@ from notifier.tables import (
     NoticeChange,
     Objection,
 )
-from notifier.workflow import audit, calendars, links, listing, notices, objections, register, settings
+from notifier.workflow import audit, calendars, deliveries, links, listing, notices, objections, register, settings
 from notifier.workflow.announcements import Seat
 from notifier.workflow.links import Signer
 
@@ -78,12 +80,21 @@ def _notice(
     link = links.ensure(session, links.NOTICE, notice.id or 0, contact_id=delivery.contact_id,
                         email="" if delivery.contact_id else delivery.to_email, now=now)
     token = sender.signer.token(link)
+    correction = _correction(session, announcement, delivery, told)
     facts = _facts(
         session, envelope, _addressee(session, notice), terms, told, last_day, why, announcement=announcement.ref,
         thread=announcement.uid, link=f"{sender.base_url}/n/{token}", edition=announcement.edition_n or 0,
-        edition_sha256=edition.sha256 if edition else "", reason=delivery.words,
+        edition_sha256=edition.sha256 if edition else "", reason=_reason(announcement, delivery, correction),
+        corrected=_mended(correction) if correction else (),
     )
-    return Prepared(facts, (token,), last_day if delivery.kind == LetterKind.CHANGE_ANNOUNCED else None)
+    return Prepared(facts, (token,), last_day if deliveries.gives(delivery) else None)
+
+
+def _reason(announcement: Announcement, delivery: Delivery, correction: Any) -> str:
+    """Our own words in a letter: the correction's, those it was queued with, or why it was started irregularly."""
+    if correction is not None:
+        return str(correction.words)
+    return delivery.words or (announcement.words if announcement.irregular else "")
 
 
 def preview(
@@ -128,18 +139,21 @@ def _facts(
         termination_days=terms.termination_days, audit_head=audit.head(session).hash, services=_services(session),
         business_days=terms.day_kind is DayKind.BUSINESS,
         in_effect_on=next((p.in_effect_on for p in published), None),
+        start_was=next((c.start_was for c in told), None),
     )
 
 
 def _last_day(
     session: Session, notice: Notice, delivery: Delivery, terms: Terms, now: datetime
 ) -> tuple[date | None, tuple[Sentence, ...]]:
-    if not notice.opens_window or delivery.kind not in (LetterKind.CHANGE_ANNOUNCED, LetterKind.WINDOW_EXTENDED):
+    if not notice.opens_window or not (deliveries.gives(delivery) or delivery.kind == LetterKind.WINDOW_EXTENDED):
         return None, ()
     row = notices.window_of(session, notice)
     if delivery.kind == LetterKind.WINDOW_EXTENDED and row is not None:
         return row.last_day, notices.value_of(row).why
     promise = window_rules.promised(terms, now, calendars.day_off(terms, delivery.language))
+    if notice.promised_last_day is not None:
+        promise = window_rules.until(promise, notice.promised_last_day)
     if row is not None and row.last_day > promise.last_day:
         return row.last_day, notices.value_of(row).why
     return promise.last_day, promise.why
@@ -155,9 +169,30 @@ def _changes(session: Session, announcement: Announcement, delivery: Delivery) -
         select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
         .join(NoticeChange, (col(NoticeChange.change_id) == col(Change.id)))
         .where(AnnouncementChange.announcement_id == announcement.id, NoticeChange.notice_id == delivery.notice_id,
-               col(NoticeChange.withdrawn_at).is_(None))
+               col(NoticeChange.withdrawn_at).is_(None), col(NoticeChange.superseded_at).is_(None))
         .order_by(col(Change.id))
     ))
+
+
+def _correction(
+    session: Session, announcement: Announcement, delivery: Delivery, told: Sequence[Change]
+) -> Correction | None:
+    """What a letter of correction is about: the correction its announcement made, or the one it only informs of,
+    whose number is that of the letter."""
+    if delivery.kind != LetterKind.CHANGE_CORRECTED:
+        return None
+    query = select(Correction)
+    if deliveries.gives(delivery):
+        return session.exec(query.where(Correction.announcement_id == announcement.id)).first()
+    return session.exec(query.where(Correction.change_id == told[0].id, Correction.n == delivery.attempt)).first()
+
+
+def _mended(correction: Correction) -> tuple[PublishedItem, ...]:
+    pairs = zip(correction.told, correction.mended, strict=True)
+    return tuple(
+        PublishedItem(EngagementValue.from_json(was), EngagementValue.from_json(now)) for was, now in pairs
+        if was and now and was != now
+    )
 
 
 def _objection(

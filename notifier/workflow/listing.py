@@ -13,22 +13,20 @@ import rfc8785
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.listing import ListedService, ListValue, PublishedChange, PublishedItem
+from notifier.domain.listing import ListedService, ListValue, Mark, PublishedChange, PublishedItem
 from notifier.domain.states import ChangeState
-from notifier.tables import Change, Edition, Publication
+from notifier.tables import Change, Edition, IrregularStart, Override, Publication
 from notifier.workflow import changes as change_verbs
-from notifier.workflow import register, settings
+from notifier.workflow import register, settings, turns
 
 PUBLIC_STATES = (ChangeState.ANNOUNCED, ChangeState.IN_EFFECT, ChangeState.WITHDRAWN)
-_EDITION_LOCK = 7_001  # PostgreSQL advisory lock: editions are numbered without gaps, one writer at a time
 
 
 def new_edition(session: Session, cause: str, now: datetime) -> Edition:
     """Freezes the list as it stands in this transaction under the next number. Called last in a verb, after
     every row it locks, so that writers wait for each other in one order only."""
     session.flush()
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _EDITION_LOCK})
+    turns.take(session, turns.EDITION)
     last = session.scalar(sa.select(sa.func.max(Edition.n))) or 0
     value = current_value(session, last + 1, now).to_json()
     edition = Edition(n=last + 1, at=now, cause=cause, value=value, sha256=sha256(value))
@@ -71,8 +69,18 @@ def published(session: Session, change: Change, zone: str) -> PublishedChange:
         announced_at=told.replace(microsecond=0), updated_at=change.updated_at.replace(microsecond=0),
         planned_start=change.planned_start, in_effect_on=started,
         services=change_verbs.services_of(session, items), reason=change.reason,
-        items=tuple(PublishedItem(item.before, item.after) for item in items),
+        items=tuple(PublishedItem(item.before, item.after) for item in items), marks=_marks(session, change, zone),
     )
+
+
+def _marks(session: Session, change: Change, zone: str) -> tuple[Mark, ...]:
+    """What two people decided against the gate, for everybody to see: never who it concerned (design §4)."""
+    acts: dict[str, Mark] = {}
+    for row in session.exec(select(Override).where(Override.change_id == change.id).order_by(col(Override.id))):
+        counted = acts[row.act].count if row.act in acts else 0
+        acts[row.act] = Mark("override", row.at.astimezone(ZoneInfo(zone)).date(), counted + 1)
+    irregular = session.exec(select(IrregularStart).where(IrregularStart.change_id == change.id))
+    return (*acts.values(), *(Mark("irregular_start", row.since, row.told) for row in irregular))
 
 
 def _public_changes(session: Session) -> list[Change]:

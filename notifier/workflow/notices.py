@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
+from notifier.domain.letters import NOTICE_LETTERS, LetterKind
 from notifier.domain.people import Actor, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import NOTICE, DeliveryState, Need, NoticeState
 from notifier.domain.terms import Authorisation, Terms
 from notifier.domain.window import Window
-from notifier.tables import Change, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
+from notifier.tables import Announcement, Change, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
 from notifier.workflow import audit, calendars, deliveries
 from notifier.workflow.audit import BatchMove
 
@@ -47,9 +48,21 @@ class Happening:
 _MOVES = {"sent": "deliver", "bounce": "bounce", "blocked": "block"}
 
 
+def happened_all(session: Session, events: Sequence[Happening], *, actor: Actor, now: datetime) -> list[str]:
+    """Takes in several events of one transaction, and returns what `happened` says of each. All their notices are
+    locked first, in order, and before any delivery: withdrawals and releases take theirs the same way round."""
+    about = [deliveries.find(session, e.ref, e.provider_id, lock=False) for e in events]
+    for notice_id in sorted({d.notice_id for d in about if d is not None and d.notice_id is not None}):
+        lock(session, notice_id)
+    return [happened(session, event, actor=actor, now=now) for event in events]
+
+
 def happened(session: Session, event: Happening, *, actor: Actor, now: datetime) -> str:
     """Takes in one event; repeats and late ones are recorded and change nothing. Returns in a word what it did:
     unknown, repeated, recorded, or the delivery's new state."""
+    peek = deliveries.find(session, event.ref, event.provider_id, lock=False)
+    if peek is not None and peek.notice_id is not None:
+        lock(session, peek.notice_id)
     delivery = deliveries.find(session, event.ref, event.provider_id)
     if delivery is None:
         return "unknown"
@@ -78,17 +91,18 @@ def _consequence(
     session: Session, delivery: Delivery, action: str, event: Happening
 ) -> tuple[Notice | None, str]:
     """Which move of its notice an event causes: the first proof gives it, the last lost address fails it."""
-    if not action or delivery.notice_id is None or delivery.kind != "change_announced":
+    if not action or delivery.notice_id is None or not deliveries.gives(delivery):
         return None, ""
     notice = lock(session, delivery.notice_id)
     if action == "deliver":
         return notice, "give" if NOTICE.find(notice.state, "give") else ""
-    others = [d for d in deliveries.of_notice(session, notice.id or 0) if d.id != delivery.id]
-    if any(d.state in ARRIVED or d.state in UNDER_WAY for d in others):
-        return notice, ""
-    undone = notice.state == NoticeState.GIVEN and notice.given_by in ("provider", "demo", "presumed")
-    fails = undone or (notice.state == NoticeState.PENDING and _unwritten(session, notice) is None)
-    return notice, "fail" if fails and NOTICE.find(notice.state, "fail") else ""
+    others = {d.state for d in deliveries.of_notice(session, notice.id or 0) if d.id != delivery.id}
+    if notice.state == NoticeState.GIVEN:
+        # Only a letter that has arrived elsewhere keeps the proof; one still under way proves nothing yet.
+        undone = notice.given_by in ("provider", "demo", "presumed") and not others & ARRIVED
+        return notice, "fail" if undone else ""
+    hopeless = not others & (ARRIVED | UNDER_WAY) and _unwritten(session, notice) is None
+    return notice, "fail" if hopeless and NOTICE.find(notice.state, "fail") else ""
 
 
 def _after(
@@ -121,7 +135,7 @@ def failed(session: Session, refused: list[Delivery], *, actor: Actor, now: date
     for delivery in refused:
         deliveries.to_staff(session, "staff_delivery_failed", "delivery", delivery.id or 0, Role.OPS, now=now,
                             words=delivery.last_words)
-        if delivery.notice_id is None or delivery.kind != "change_announced":
+        if delivery.notice_id is None or not deliveries.gives(delivery):
             continue
         notice = lock(session, delivery.notice_id)
         others = deliveries.of_notice(session, notice.id or 0)
@@ -183,7 +197,8 @@ def consent_asked(session: Session, notice: Notice) -> list[tuple[NoticeChange, 
     rows = session.exec(
         select(NoticeChange, Change).join(Change, col(Change.id) == col(NoticeChange.change_id))
         .where(NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None),
-               col(NoticeChange.released_at).is_(None), col(Change.opens_window).is_(True))
+               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.released_at).is_(None),
+               col(Change.opens_window).is_(True))
         .order_by(col(Change.id))
     ).all()
     return [(part, change) for part, change in rows]
@@ -208,8 +223,9 @@ def _reprove(session: Session, notice: Notice, lost: Delivery, *, now: datetime)
 
 
 def _next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
-    """Writes to the first notice contact that has not been written to yet; False where there is none."""
-    contact = _unwritten(session, notice)
+    """Writes to the first notice contact that has not been written to yet; False where there is none, or where
+    nothing of the notice stands any more."""
+    contact = _unwritten(session, notice) if stands(session, notice.id or 0) else None
     if contact is not None:
         write_to(session, notice, contact, now=now)
     return contact is not None
@@ -224,11 +240,27 @@ def _unwritten(session: Session, notice: Notice) -> Contact | None:
 def write_to(session: Session, notice: Notice, contact: Contact, *, now: datetime) -> Delivery:
     """Owes the notice's letter to one more contact."""
     customer = session.get(Customer, notice.customer_id)
+    announcement = session.get(Announcement, notice.announcement_id)
     assert customer is not None
+    assert announcement is not None
     return deliveries.queue(
-        session, "change_announced", "notice", notice.id or 0, email=contact.email, name=contact.name,
+        session, letter_of(announcement), "notice", notice.id or 0, email=contact.email, name=contact.name,
         language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id,
     )
+
+
+def letter_of(announcement: Announcement) -> str:
+    """The kind of letter that gives the notices of an announcement."""
+    if announcement.irregular:
+        return str(LetterKind.IRREGULAR_START)
+    return str(LetterKind.CHANGE_CORRECTED if announcement.corrects_id else LetterKind.CHANGE_ANNOUNCED)
+
+
+def stands(session: Session, notice_id: int) -> bool:
+    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction."""
+    return session.exec(select(NoticeChange.id).where(
+        NoticeChange.notice_id == notice_id, col(NoticeChange.withdrawn_at).is_(None),
+        col(NoticeChange.superseded_at).is_(None)).limit(1)).first() is not None
 
 
 def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
@@ -242,20 +274,30 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
         counts = rules.later(counts, rules.until(counts, notice.promised_last_day))
     before = window_of(session, notice)
     if before is not None:
-        counts = rules.later(value_of(before), counts)
+        # A proof that moved to a later letter moves the day of receipt, from which the notice days count, as well.
+        received_on = max(before.receipt_day, computed.receipt_day)
+        counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
             return before
     inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
               "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
+    row = keep_window(session, notice, counts, inputs, reason, now=now)
+    _tell_if_longer(session, notice, row, before, now=now)
+    return row
+
+
+def keep_window(
+    session: Session, notice: Notice, counts: Window, inputs: Mapping[str, Any], reason: str, *, now: datetime
+) -> NoticeWindow:
+    """Freezes `counts` as the notice's window from now on; the one that ran before stays beneath it."""
     row = NoticeWindow(
-        notice_id=notice.id or 0, inputs=inputs, receipt_day=counts.receipt_day, nominal=counts.nominal,
+        notice_id=notice.id or 0, inputs=dict(inputs), receipt_day=counts.receipt_day, nominal=counts.nominal,
         last_day=counts.last_day, ends_at=counts.ends_at, zone=counts.zone, why=[s.to_json() for s in counts.why],
-        versions=calendars.versions(), replaces_id=before.id if before else None, reason=reason, created_at=now,
+        versions=calendars.versions(), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
     )
     session.add(row)
     session.flush()
     notice.window_id = row.id
-    _tell_if_longer(session, notice, row, before, now=now)
     return row
 
 
@@ -264,8 +306,12 @@ def _tell_if_longer(
 ) -> None:
     """A short letter where the customer has more time than any letter it holds says."""
     told = max((d for d in (notice.promised_last_day, before and before.last_day) if d), default=None)
-    if told is None or row.last_day <= told:
-        return
+    if told is not None and row.last_day > told:
+        tell_longer(session, notice, now=now)
+
+
+def tell_longer(session: Session, notice: Notice, *, now: datetime, words: str = "") -> None:
+    """Owes every notice contact the short letter that names the later last day, with our own `words`."""
     earlier = len(deliveries.of_notice(session, notice.id or 0, "window_extended"))
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
@@ -273,14 +319,21 @@ def _tell_if_longer(
         deliveries.queue(
             session, "window_extended", "notice", notice.id or 0, email=contact.email, name=contact.name,
             language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, attempt=earlier + 1,
+            words=words,
         )
 
 
-def promise(session: Session, notice_id: int, last_day: date) -> None:
-    """Remembers the last day a letter printed; the latest of several letters is the one that binds."""
+def promise(session: Session, notice_id: int, last_day: date, *, now: datetime) -> None:
+    """Remembers the last day a letter printed; the latest of several letters is the one that binds, also where a
+    window runs already."""
     notice = lock(session, notice_id)
     if notice.promised_last_day is None or last_day > notice.promised_last_day:
         notice.promised_last_day = last_day
+    running = window_of(session, notice)
+    if running is not None and last_day > running.last_day:
+        counts = rules.until(value_of(running), last_day)
+        keep_window(session, notice, counts, {"promised": last_day.isoformat()}, "a later letter names a later day",
+                    now=now)
 
 
 def window_of(session: Session, notice: Notice) -> NoticeWindow | None:
@@ -300,36 +353,30 @@ def lock(session: Session, notice_id: int) -> Notice:
                         .execution_options(populate_existing=True)).one()
 
 
-def take_back(session: Session, change: Change, reason: str, *, actor: Actor, now: datetime) -> int:
-    """Takes an announced change back from every notice: its part ends, unsent letters are cancelled, everybody
-    else is told. A notice with nothing left in it is cancelled. Returns how many customers are told."""
-    rows = session.exec(
-        select(NoticeChange, Notice).join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
-        .where(NoticeChange.change_id == change.id).order_by(col(Notice.id)).with_for_update()
-    ).all()
-    told = 0
-    for part, notice in rows:
-        part.withdrawn_at = now
-        session.flush()
-        left = session.exec(select(NoticeChange.id).where(
-            NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None))).first()
-        if left is None:
-            deliveries.cancel_queued(session, [notice.id or 0], "change_announced", actor=actor, now=now)
-        told += _tell_withdrawn(session, notice, part, reason, now=now)
-        if left is None and notice.state != NoticeState.CANCELLED:
-            audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
-    return told
-
-
-def _tell_withdrawn(session: Session, notice: Notice, part: NoticeChange, reason: str, *, now: datetime) -> int:
+def tell_reached(
+    session: Session, kind: str, notice: Notice, part: NoticeChange, words: str, *, now: datetime, attempt: int = 1
+) -> int:
+    """Owes a letter about one change to whom a notice of it reached or is on its way to, this one or one that it
+    corrected: to those very addresses, and to today's notice contacts. Returns 1 where anybody is told, else 0."""
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
-    left = {DeliveryState.CANCELLED, DeliveryState.FAILED, DeliveryState.BLOCKED, DeliveryState.BOUNCED}
-    reached = {d.to_email for d in deliveries.of_notice(session, notice.id or 0) if d.state not in left}
-    for contact in deliveries.notice_contacts(session, notice.customer_id):
-        if contact.email in reached:
-            deliveries.queue(
-                session, "change_withdrawn", "notice_change", part.id or 0, email=contact.email, name=contact.name,
-                language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, words=reason,
-            )
-    return 1 if reached else 0
+    reached = set(session.exec(
+        select(Delivery.to_email).join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .join(NoticeChange, col(NoticeChange.notice_id) == col(Notice.id))
+        .where(NoticeChange.change_id == part.change_id, Notice.customer_id == notice.customer_id,
+               col(Delivery.kind).in_(NOTICE_LETTERS), Delivery.subject_kind == "notice",
+               col(Delivery.state).in_(ARRIVED | UNDER_WAY))
+    ))
+    if not reached:
+        return 0
+    left = session.exec(select(Contact).where(
+        Contact.customer_id == notice.customer_id, col(Contact.email).in_(reached), col(Contact.barred_at).is_(None)
+    ).order_by(col(Contact.id)))
+    told = deliveries.distinct([*deliveries.notice_contacts(session, notice.customer_id), *left])
+    for contact in told:
+        deliveries.queue(
+            session, kind, "notice_change", part.id or 0, email=contact.email, name=contact.name,
+            language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, words=words,
+            attempt=attempt,
+        )
+    return 1 if told else 0

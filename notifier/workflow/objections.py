@@ -117,6 +117,7 @@ def message(session: Session, ref: str, words: str, *, actor: Actor, now: dateti
     objection = get(session, ref, lock=True)
     if not words.strip():
         raise Refusal("reason_missing")
+    rules.check_length(words)
     if actor.kind is Kind.CONTACT:
         _keep_message(session, objection, words, "message", actor=actor, now=now)
         deliveries.to_staff(session, "staff_objection_filed", OBJECTION.name, objection.id or 0, Role.PRIVACY, now=now)
@@ -217,6 +218,7 @@ def withdraw(session: Session, ref: str, words: str = "", *, actor: Actor, now: 
 def contradict(session: Session, ref: str, words: str, *, actor: Actor, now: datetime) -> Objection:
     """The customer does not see it as we closed it: a resolution reopens, a "not upheld" becomes no agreement."""
     objection = get(session, ref, lock=True)
+    rules.check_length(words)
     audit.move(session, objection, "contradict", actor=actor, now=now, reason=words)
     objection.ended_at = None
     _keep_message(session, objection, words, "contradiction", actor=actor, now=now)
@@ -226,7 +228,9 @@ def contradict(session: Session, ref: str, words: str, *, actor: Actor, now: dat
     return objection
 
 
-def letter_proven(session: Session, delivery: Delivery, proven_at: datetime) -> None:
+def letter_proven(
+    session: Session, delivery: Delivery, proven_at: datetime, *, actor: Actor, now: datetime
+) -> None:
     """A case letter is proven to have arrived: the one that says "no agreement" starts the right of termination."""
     if delivery.kind != "objection_no_agreement":
         return
@@ -237,6 +241,8 @@ def letter_proven(session: Session, delivery: Delivery, proven_at: datetime) -> 
     terms = Terms.from_json(notice.terms)
     day = proven_at.astimezone(ZoneInfo(terms.zone)).date()
     objection.right_until = rules.right_until(day, terms.termination_days)
+    audit.note(session, "right_opened", OBJECTION.name, objection.ref, actor=actor, now=now,
+               refs={"letter": delivery.ref, "until": objection.right_until.isoformat()})
 
 
 def affected_services(session: Session, objection: Objection) -> list[str]:
@@ -305,6 +311,7 @@ def _privacy(actor: Actor) -> Actor:
 
 
 def _say(session: Session, objection: Objection, words: str, kind: str, *, actor: Actor, now: datetime) -> None:
+    rules.check_length(words)
     if words.strip():
         _keep_message(session, objection, words, kind.removeprefix("objection_"), actor=actor, now=now)
     _tell(session, objection, kind, now=now, words=words)

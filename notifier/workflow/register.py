@@ -85,14 +85,26 @@ def free_ref(session: Session, wanted: str, taken: Iterable[str] = ()) -> str:
 
 
 def apply(session: Session, items: Sequence[Item], on: date) -> None:
-    """Writes what a change does to the register, on the civil day it takes effect."""
+    """Writes what a change does to the register, on the civil day it takes effect. What is replaced goes on until
+    `retire` ends it."""
     for item in items:
-        if item.before is not None and (item.after is None or item.after.ref != item.before.ref):
+        if item.before is not None and item.after is None:
             _row(session, item.before.ref).ended_on = on
         if item.after is not None and item.before is not None and item.after.ref == item.before.ref:
             _rewrite(session, _row(session, item.after.ref), item.after)
         elif item.after is not None:
             _start(session, item.after.with_(since=item.after.since or on.isoformat()), on)
+
+
+def retire(session: Session, items: Sequence[Item], on: date) -> bool:
+    """Ends what a change replaced, on a civil day; False where nothing was left to end."""
+    found = False
+    for item in items:
+        if item.before is not None and item.after is not None and item.after.ref != item.before.ref:
+            row = _row(session, item.before.ref)
+            if row.ended_on is None:
+                row.ended_on, found = on, True
+    return found
 
 
 def _row(session: Session, ref: str) -> Engagement:

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from notifier.domain.people import Actor
 from notifier.domain.states import NOTICE, NoticeState
 from notifier.domain.terms import Authorisation, Terms
-from notifier.tables import Notice, NoticeWindow, Objection
+from notifier.tables import Notice, NoticeChange, NoticeWindow, Objection
 from notifier.workflow import audit
 
 CHUNK = 500  # notices a round: the rest follows a second later
@@ -18,10 +18,11 @@ CHUNK = 500  # notices a round: the rest follows a second later
 def note_ended(session: Session, *, actor: Actor, now: datetime) -> int:
     """Notes every window that has ended since the last round, with what it meant: `consent` by silence under a
     general authorisation, `objected`, `none` under a specific one, which takes a yes. Returns how many."""
+    counting = select(NoticeChange.notice_id).where(col(NoticeChange.superseded_at).is_(None))
     rows = session.exec(
         select(Notice, NoticeWindow).join(NoticeWindow, col(NoticeWindow.id) == col(Notice.window_id))
         .where(Notice.state == NoticeState.GIVEN, col(Notice.silence_noted_at).is_(None),
-               col(NoticeWindow.ends_at) <= now)
+               col(NoticeWindow.ends_at) <= now, col(Notice.id).in_(counting))
         .order_by(col(Notice.id)).limit(CHUNK).with_for_update(skip_locked=True, of=Notice)
     ).all()
     for notice, window in rows:

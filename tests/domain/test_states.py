@@ -12,9 +12,11 @@ EXPECTED = {
     CHANGE.name: {
         "draft": {"submit": "in_review", "withdraw": "withdrawn"},
         "sent_back": {"submit": "in_review", "withdraw": "withdrawn"},
-        "in_review": {"approve": "approved", "send_back": "sent_back", "reject": "rejected", "withdraw": "withdrawn"},
-        "approved": {"announce": "announced", "send_back": "sent_back", "withdraw": "withdrawn"},
-        "announced": {"take_effect": "in_effect", "withdraw": "withdrawn"},
+        "in_review": {"approve": "approved", "send_back": "sent_back", "reject": "rejected", "withdraw": "withdrawn",
+                      "irregular_start": "in_effect"},
+        "approved": {"announce": "announced", "send_back": "sent_back", "withdraw": "withdrawn",
+                     "irregular_start": "in_effect"},
+        "announced": {"take_effect": "in_effect", "withdraw": "withdrawn", "irregular_start": "in_effect"},
         "in_effect": {}, "rejected": {}, "withdrawn": {},
     },
     NOTICE.name: {

@@ -374,3 +374,12 @@ def test_a_window_survives_json_with_its_reasons(terms: Terms, at: datetime, off
     found = windows.window(terms, at, off_after(at, offsets))
     assert Window.from_json(json.loads(json.dumps(found.to_json()))) == found
     assert all(isinstance(s, Sentence) and str(s) for s in found.why)
+
+
+def test_a_person_extends_a_window_to_the_end_of_a_later_day_and_never_shortens_it() -> None:
+    first = windows.window(Terms(zone=ZURICH, receipt_rule=STRICT), datetime(2026, 3, 2, 9, tzinfo=UTC), ZH)
+    longer = windows.extended(first, date(2026, 4, 20))
+    assert (longer.nominal, longer.last_day) == (first.nominal, date(2026, 4, 20))
+    assert longer.ends_at == datetime(2026, 4, 20, 22, tzinfo=UTC)
+    assert str(longer.why[-1]) == "We extended the period; it ends with 2026-04-20."
+    assert windows.extended(longer, first.last_day) == longer

@@ -71,11 +71,11 @@ def test_the_demo_takes_an_approved_change_to_its_effect_by_moving_the_clock(tmp
         assert "Google Cloud" in here.get(link.group(0))[1]
 
         here.cli("changes", "blockers", ref, status=1)
-        here.cli("demo", "clock", "+120d")
         consent = here.until(lambda: _letter(here, "notariat@helvetia-notare.example", "Google"))
         asked = re.search(rf"{here.url}/n/[^\s<\"/]+", consent)
         assert asked is not None
         Browser(here).open(asked.group(0)).send("/consent", answer="yes")
+        here.cli("demo", "clock", "+120d")
         here.until(lambda: "Zurich, Switzerland" in here.get("/subprocessors.csv")[1])
         assert {c["ref"]: c["state"] for c in here.read("changes", "list")}[ref] == "in_effect"
         assert "Nothing stands in the way" in here.cli("changes", "blockers", ref)

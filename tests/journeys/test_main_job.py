@@ -15,7 +15,7 @@ from notifier.house import House
 from notifier.jobs import deliver, publish, sweep
 from notifier.mail import outbox
 from notifier.tables import Delivery, Notice, Publication
-from notifier.workflow import announcements, changes, notices, objections, releases, verify
+from notifier.workflow import announcements, changes, notices, objections, processing, releases, starts, verify
 from notifier.workflow.customers import ContactEntry
 from notifier.workflow.objections import Filing
 from tests import factory
@@ -39,7 +39,7 @@ def _arrive(house: House, at: datetime) -> None:
             event = notices.Happening(row.ref, "", "sent", at, f"sent:{row.ref}", "250 ok")
             notices.happened(session, event, actor=PROVIDER, now=at)
             if row.subject_kind == "objection":
-                objections.letter_proven(session, row, at)
+                objections.letter_proven(session, row, at, actor=PROVIDER, now=at)
 
 
 def test_a_vendor_is_announced_objected_to_and_released_only_when_nothing_stands_in_the_way(
@@ -95,18 +95,24 @@ def test_a_vendor_is_announced_objected_to_and_released_only_when_nothing_stands
     sweep.once(house)
     with house.database.reading() as session:
         assert changes.get(session, ref).state == ChangeState.ANNOUNCED  # beta alone is clear, but inseparable
-        assert [len(s.blockers) for s in releases.standings(session, changes.get(session, ref), after)] == [1, 0]
-        assert not releases.may_process(session, "analytics-inc", "beta", after.date(), after).allowed
+        standing = releases.standings(session, changes.get(session, ref), after)
+        assert [len(s.blockers) for s in standing] == [2, 1]  # for both of them the start is open now
+        assert not processing.may_process(session, "analytics-inc", "beta", after.date(), after).allowed
 
     with house.database.transaction() as session:
         objections.acknowledge(session, case.ref, "Thank you, we look into it.", actor=paul, now=after)
         objections.resolve(session, case.ref, "Usage data leaves in pseudonymised form only.", actor=paul, now=after)
     sweep.once(house)
+    with house.database.transaction() as session:  # clear, but nobody is surprised: a person fixes the new day
+        assert changes.get(session, ref).state == ChangeState.ANNOUNCED
+        starts.move_start(session, ref, after.date() + timedelta(days=7), "It took longer.", actor=paul, now=after)
+    stopped[0] = after = after + timedelta(days=7)
+    sweep.once(house)
     with house.database.reading() as session:
         assert changes.get(session, ref).state == ChangeState.IN_EFFECT
         assert verify.chain(session) == []
-        assert releases.may_process(session, "analytics-inc", "beta", after.date(), after).allowed
-        assert not releases.may_process(session, "analytics-inc", "gamma", after.date(), after).allowed
+        assert processing.may_process(session, "analytics-inc", "beta", after.date(), after).allowed
+        assert not processing.may_process(session, "analytics-inc", "gamma", after.date(), after).allowed
         assert objections.get(session, case.ref).state == ObjectionState.RESOLVED
         assert verify.chain(session) == []
 
@@ -143,6 +149,11 @@ def test_without_agreement_the_customer_terminates_and_only_then_the_gate_opens(
     with house.database.reading() as session:
         assert changes.get(session, ref).state == ChangeState.ANNOUNCED  # the service still runs today
     stopped[0] = datetime(2026, 6, 1, 9, 0, tzinfo=NOW.tzinfo)
+    sweep.once(house)
+    with house.database.transaction() as session:
+        assert changes.get(session, ref).state == ChangeState.ANNOUNCED  # its start is open since the planned day
+        starts.move_start(session, ref, date(2026, 6, 8), "It took longer.", actor=paul, now=stopped[0])
+    stopped[0] = datetime(2026, 6, 8, 9, 0, tzinfo=NOW.tzinfo)
     sweep.once(house)
     with house.database.reading() as session:
         assert changes.get(session, ref).state == ChangeState.IN_EFFECT

@@ -96,7 +96,7 @@ class Told:
                 event = Happening(row.ref, "", "sent", at, f"p:{row.ref}")
                 notices.happened(db, event, actor=PROVIDER, now=at)
                 if row.subject_kind == "objection":
-                    objections.letter_proven(db, row, at)
+                    objections.letter_proven(db, row, at, actor=PROVIDER, now=at)
 
 
 def told(

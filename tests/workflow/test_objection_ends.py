@@ -76,7 +76,7 @@ def test_a_right_not_used_is_recorded_by_two_people_and_only_after_its_last_day(
         letter = session.exec(select(Delivery).where(Delivery.kind == "objection_no_agreement")).one()
         with pytest.raises(Refusal, match="still open"):
             objections.right_not_used(session, ref, "Silence.", actor=paul, now=NOW)
-        objections.letter_proven(session, letter, NOW + timedelta(days=1))
+        objections.letter_proven(session, letter, NOW + timedelta(days=1), actor=paul, now=NOW + timedelta(days=1))
         assert objections.get(session, ref).right_until == date(2026, 4, 2)
         with pytest.raises(Refusal, match="still open"):
             objections.right_not_used(session, ref, "Silence.", actor=paul, now=NOW + timedelta(days=31))

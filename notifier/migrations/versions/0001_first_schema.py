@@ -157,6 +157,7 @@ def upgrade() -> None:
     sa.Column('made_by', sa.Integer(), nullable=True),
     sa.Column('edition_n', sa.Integer(), nullable=True),
     sa.Column('corrects_id', sa.Integer(), nullable=True),
+    sa.Column('irregular', sa.Boolean(), nullable=False),
     sa.Column('words', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
     sa.Column('audience_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=False),
     sa.Column('included', sa.Integer(), nullable=False),
@@ -199,13 +200,20 @@ def upgrade() -> None:
     sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
     sa.Column('opens_window', sa.Boolean(), nullable=False),
     sa.Column('separable', sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
+    sa.Column('separable_by', sa.Integer(), nullable=True),
+    sa.Column('separable_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('separable_how', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
     sa.Column('planned_start', sa.Date(), nullable=True),
+    sa.Column('start_was', sa.Date(), nullable=True),
+    sa.Column('start_open_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('proposed_by', sa.Integer(), nullable=True),
+    sa.Column('authors', sa.JSON(none_as_null=True), nullable=False),
     sa.Column('proposed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('updated_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('announced_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('in_effect_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['proposed_by'], ['user_account.id'], name=op.f('fk_change_proposed_by')),
+    sa.ForeignKeyConstraint(['separable_by'], ['user_account.id'], name=op.f('fk_change_separable_by')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_change')),
     sa.UniqueConstraint('ref', name=op.f('uq_change_ref')),
     sa.UniqueConstraint('uid', name=op.f('uq_change_uid'))
@@ -254,6 +262,7 @@ def upgrade() -> None:
     sa.Column('customer_id', sa.Integer(), nullable=False),
     sa.Column('service_id', sa.Integer(), nullable=False),
     sa.Column('ended_on', sa.Date(), nullable=True),
+    sa.Column('bought_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_customer_service_customer_id')),
     sa.ForeignKeyConstraint(['service_id'], ['service.id'], name=op.f('fk_customer_service_service_id')),
     sa.PrimaryKeyConstraint('customer_id', 'service_id', name=op.f('pk_customer_service'))
@@ -276,8 +285,11 @@ def upgrade() -> None:
     sa.Column('since', sqlmodel.sql.sqltypes.AutoString(length=40), nullable=False),
     sa.Column('separable', sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
     sa.Column('separable_words', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('separable_by', sa.Integer(), nullable=True),
+    sa.Column('separable_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('started_on', sa.Date(), nullable=True),
     sa.Column('ended_on', sa.Date(), nullable=True),
+    sa.ForeignKeyConstraint(['separable_by'], ['user_account.id'], name=op.f('fk_engagement_separable_by')),
     sa.ForeignKeyConstraint(['sub_processor_id'], ['sub_processor.id'], name=op.f('fk_engagement_sub_processor_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_engagement')),
     sa.UniqueConstraint('ref', name=op.f('uq_engagement_ref'))
@@ -327,6 +339,24 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_change_item_engagement_ref'), ['engagement_ref'], unique=False)
         batch_op.create_index(batch_op.f('ix_change_item_replaces_ref'), ['replaces_ref'], unique=False)
 
+    op.create_table('correction',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('change_id', sa.Integer(), nullable=False),
+    sa.Column('n', sa.Integer(), nullable=False),
+    sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('words', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('told', sa.JSON(none_as_null=True), nullable=False),
+    sa.Column('mended', sa.JSON(none_as_null=True), nullable=False),
+    sa.Column('announcement_id', sa.Integer(), nullable=True),
+    sa.ForeignKeyConstraint(['announcement_id'], ['announcement.id'], name=op.f('fk_correction_announcement_id')),
+    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_correction_change_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_correction')),
+    sa.UniqueConstraint('change_id', 'n', name=op.f('uq_correction_change_id_n'))
+    )
+    with op.batch_alter_table('correction', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_correction_announcement_id'), ['announcement_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_correction_change_id'), ['change_id'], unique=False)
+
     op.create_table('engagement_service',
     sa.Column('engagement_id', sa.Integer(), nullable=False),
     sa.Column('service_id', sa.Integer(), nullable=False),
@@ -337,6 +367,45 @@ def upgrade() -> None:
     with op.batch_alter_table('engagement_service', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_engagement_service_service_id'), ['service_id'], unique=False)
 
+    op.create_table('exclusion',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('change_id', sa.Integer(), nullable=False),
+    sa.Column('customer_id', sa.Integer(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('asked_by', sa.Integer(), nullable=False),
+    sa.Column('asked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('confirmed_by', sa.Integer(), nullable=True),
+    sa.Column('confirmed_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('recheck_due', sa.Date(), nullable=True),
+    sa.Column('ended_by', sa.Integer(), nullable=True),
+    sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.ForeignKeyConstraint(['asked_by'], ['user_account.id'], name=op.f('fk_exclusion_asked_by')),
+    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_exclusion_change_id')),
+    sa.ForeignKeyConstraint(['confirmed_by'], ['user_account.id'], name=op.f('fk_exclusion_confirmed_by')),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_exclusion_customer_id')),
+    sa.ForeignKeyConstraint(['ended_by'], ['user_account.id'], name=op.f('fk_exclusion_ended_by')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_exclusion'))
+    )
+    with op.batch_alter_table('exclusion', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_exclusion_change_id'), ['change_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_exclusion_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_exclusion_recheck_due'), ['recheck_due'], unique=False)
+
+    op.create_table('irregular_start',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('change_id', sa.Integer(), nullable=False),
+    sa.Column('since', sa.Date(), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('told', sa.Integer(), nullable=False),
+    sa.Column('asked_by', sa.Integer(), nullable=False),
+    sa.Column('signed_by', sa.Integer(), nullable=False),
+    sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['asked_by'], ['user_account.id'], name=op.f('fk_irregular_start_asked_by')),
+    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_irregular_start_change_id')),
+    sa.ForeignKeyConstraint(['signed_by'], ['user_account.id'], name=op.f('fk_irregular_start_signed_by')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_irregular_start')),
+    sa.UniqueConstraint('change_id', name=op.f('uq_irregular_start_change_id'))
+    )
     op.create_table('link',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=12), nullable=False),
@@ -394,7 +463,7 @@ def upgrade() -> None:
     sa.Column('to_name', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
     sa.Column('language', sqlmodel.sql.sqltypes.AutoString(length=5), nullable=False),
     sa.Column('attempt', sa.Integer(), nullable=False),
-    sa.Column('words', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('words', sa.Text(), nullable=False),
     sa.Column('state', sa.Enum('queued', 'sending', 'uncertain', 'accepted', 'delivered', 'bounced', 'blocked', 'failed', 'cancelled', name='delivery_state', native_enum=False, create_constraint=True, length=24), nullable=False),
     sa.Column('created_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
     sa.Column('due_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -423,14 +492,28 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_delivery_provider_id'), ['provider_id'], unique=False)
         batch_op.create_index(batch_op.f('ix_delivery_state'), ['state'], unique=False)
 
+    op.create_table('exclusion_check',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('exclusion_id', sa.Integer(), nullable=False),
+    sa.Column('checked_by', sa.Integer(), nullable=False),
+    sa.Column('checked_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.Column('how', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('next_due', sa.Date(), nullable=False),
+    sa.ForeignKeyConstraint(['checked_by'], ['user_account.id'], name=op.f('fk_exclusion_check_checked_by')),
+    sa.ForeignKeyConstraint(['exclusion_id'], ['exclusion.id'], name=op.f('fk_exclusion_check_exclusion_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_exclusion_check'))
+    )
+    with op.batch_alter_table('exclusion_check', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_exclusion_check_exclusion_id'), ['exclusion_id'], unique=False)
+
     op.create_table('notice_change',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('notice_id', sa.Integer(), nullable=False),
     sa.Column('change_id', sa.Integer(), nullable=False),
     sa.Column('consent', sqlmodel.sql.sqltypes.AutoString(length=3), nullable=False),
     sa.Column('consent_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
-    sa.Column('excluded_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('withdrawn_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+    sa.Column('superseded_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.Column('released_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_notice_change_change_id')),
     sa.ForeignKeyConstraint(['notice_id'], ['notice.id'], name=op.f('fk_notice_change_notice_id')),
@@ -478,7 +561,7 @@ def upgrade() -> None:
     sa.Column('filer_email', sqlmodel.sql.sqltypes.AutoString(length=254), nullable=False),
     sa.Column('language', sqlmodel.sql.sqltypes.AutoString(length=5), nullable=False),
     sa.Column('text', sqlmodel.sql.sqltypes.AutoString(length=20000), nullable=False),
-    sa.Column('measure', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('measure', sqlmodel.sql.sqltypes.AutoString(length=20000), nullable=False),
     sa.Column('right_until', sa.Date(), nullable=True),
     sa.Column('ended_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['contact_id'], ['contact.id'], name=op.f('fk_objection_contact_id')),
@@ -547,6 +630,30 @@ def upgrade() -> None:
     with op.batch_alter_table('objection_message', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_objection_message_objection_id'), ['objection_id'], unique=False)
 
+    op.create_table('override',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('act', sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+    sa.Column('change_id', sa.Integer(), nullable=False),
+    sa.Column('customer_id', sa.Integer(), nullable=False),
+    sa.Column('notice_change_id', sa.Integer(), nullable=True),
+    sa.Column('blockers', sa.JSON(none_as_null=True), nullable=False),
+    sa.Column('reason', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('asked_by', sa.Integer(), nullable=False),
+    sa.Column('signed_by', sa.Integer(), nullable=False),
+    sa.Column('at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['asked_by'], ['user_account.id'], name=op.f('fk_override_asked_by')),
+    sa.ForeignKeyConstraint(['change_id'], ['change.id'], name=op.f('fk_override_change_id')),
+    sa.ForeignKeyConstraint(['customer_id'], ['customer.id'], name=op.f('fk_override_customer_id')),
+    sa.ForeignKeyConstraint(['notice_change_id'], ['notice_change.id'], name=op.f('fk_override_notice_change_id')),
+    sa.ForeignKeyConstraint(['signed_by'], ['user_account.id'], name=op.f('fk_override_signed_by')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_override'))
+    )
+    with op.batch_alter_table('override', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_override_act'), ['act'], unique=False)
+        batch_op.create_index(batch_op.f('ix_override_change_id'), ['change_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_override_customer_id'), ['customer_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_override_notice_change_id'), ['notice_change_id'], unique=False)
+
     op.create_table('termination',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('objection_id', sa.Integer(), nullable=False),
@@ -573,6 +680,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_termination_customer_id'))
 
     op.drop_table('termination')
+    with op.batch_alter_table('override', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_override_notice_change_id'))
+        batch_op.drop_index(batch_op.f('ix_override_customer_id'))
+        batch_op.drop_index(batch_op.f('ix_override_change_id'))
+        batch_op.drop_index(batch_op.f('ix_override_act'))
+
+    op.drop_table('override')
     with op.batch_alter_table('objection_message', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_objection_message_objection_id'))
 
@@ -604,6 +718,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_notice_change_change_id'))
 
     op.drop_table('notice_change')
+    with op.batch_alter_table('exclusion_check', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_exclusion_check_exclusion_id'))
+
+    op.drop_table('exclusion_check')
     with op.batch_alter_table('delivery', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_delivery_state'))
         batch_op.drop_index(batch_op.f('ix_delivery_provider_id'))
@@ -622,10 +740,22 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_link_target_id'))
 
     op.drop_table('link')
+    op.drop_table('irregular_start')
+    with op.batch_alter_table('exclusion', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_exclusion_recheck_due'))
+        batch_op.drop_index(batch_op.f('ix_exclusion_customer_id'))
+        batch_op.drop_index(batch_op.f('ix_exclusion_change_id'))
+
+    op.drop_table('exclusion')
     with op.batch_alter_table('engagement_service', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_engagement_service_service_id'))
 
     op.drop_table('engagement_service')
+    with op.batch_alter_table('correction', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_correction_change_id'))
+        batch_op.drop_index(batch_op.f('ix_correction_announcement_id'))
+
+    op.drop_table('correction')
     with op.batch_alter_table('change_item', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_change_item_replaces_ref'))
         batch_op.drop_index(batch_op.f('ix_change_item_engagement_ref'))

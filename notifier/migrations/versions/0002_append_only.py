@@ -12,7 +12,10 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-TABLES = ("audit_entry", "delivery_event", "notice_window", "edition", "audience_row")
+TABLES = (
+    "audit_entry", "delivery_event", "notice_window", "edition", "audience_row",
+    "exclusion_check", "override", "irregular_start",
+)
 
 
 def upgrade() -> None:

@@ -24,9 +24,9 @@ from notifier.web import frames
 from notifier.web.access import staff
 from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
-from notifier.web.console.desk import MOST, Names, acting, bp, done, page
+from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, letters
+from notifier.workflow import announcements, changes, deliveries, extensions, letters
 from notifier.workflow.announcements import Plan, Seat
 
 GIVEN_BY = {
@@ -136,6 +136,29 @@ class Told:
 @staff
 def announcement_page(ref: str) -> Response:
     """How far an announcement has come: notices and letters by state, and every customer."""
+    return _progress(ref)
+
+
+@bp.post("/announcements/<ref>/extend")
+@staff
+def extend(ref: str) -> Response | Answer:
+    """More time to object, for one customer or all of an announcement."""
+    uid = request.form.get("notice", "")
+    try:
+        last_day = day_of("until", N_("New last day"))
+        if last_day is None:
+            raise Refusal("bad_value", field=N_("New last day"), problem=N_("give a day"))
+        with acting() as db:
+            made = extensions.extend(db, last_day, request.form.get("reason", ""), uid=uid,
+                                     announcement="" if uid else ref, actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _progress(ref, refusal)
+    return done(f"/console/announcements/{ref}",
+                N_("%(count)s customers have more time to object; their letters are on the way."),
+                count=len(made.extended))
+
+
+def _progress(ref: str, refusal: Refusal | None = None) -> Response:
     with house().database.reading() as db:
         made = announcements.get(db, ref)
         number = made.id or 0
@@ -146,7 +169,8 @@ def announcement_page(ref: str) -> Response:
             select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
             .where(AnnouncementChange.announcement_id == number).order_by(col(Change.id)))
         return page(
-            "announcement.html", made=made, changes=change_pages.told(db, concerned), names=Names(db),
+            "announcement.html", refusal=refusal, may=Role.PRIVACY in g.actor.roles, made=made,
+            changes=change_pages.told(db, concerned), names=Names(db),
             notices={str(s): int(n) for s, n in states}, letters_by_state=deliveries.counts(db, notice_ids),
             told=_told(db, number), roll=_left_out(db, number), why=WORDS, given_by=GIVEN_BY, most=MOST,
             kinds_of_letter=KINDS,

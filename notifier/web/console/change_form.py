@@ -13,15 +13,17 @@ from werkzeug.wrappers import Response as Answer
 
 from notifier import clock
 from notifier.domain import window
-from notifier.domain.changes import KIND_NAMES, ChangeKind
+from notifier.domain.changes import KIND_NAMES, ChangeKind, Item
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import ASKED_BY_LAW, FIELD_NAMES, LISTS, EngagementValue
 from notifier.domain.sentences import N_
+from notifier.domain.states import ChangeState
 from notifier.web.access import staff
 from notifier.web.console import changes as change_pages
 from notifier.web.console.desk import acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import calendars, changes, register, settings
+from notifier.workflow import calendars, changes, corrections, register, settings
+from notifier.workflow.corrections import Corrected
 
 HINTS: Mapping[str, str] = {
     "ref": N_("Part of addresses; made from the name where this stays empty."),
@@ -137,6 +139,53 @@ def edit(ref: str) -> Response | Answer:
     return done(f"/console/changes/{ref}", N_("%(ref)s is rewritten."), ref=ref)
 
 
+@bp.get("/changes/<ref>/correct")
+@staff
+def correct_form(ref: str) -> Response:
+    """The form of what was told, to say what it ought to have been."""
+    return _correct_form(ref)
+
+
+def _correct_form(ref: str, refusal: Refusal | None = None) -> Response:
+    with house().database.reading() as db:
+        change = changes.get(db, ref)
+        if change.state != ChangeState.ANNOUNCED and refusal is None:
+            raise Refusal("no_such_move", state=str(change.state), action="correct")
+        items = changes.items_of(db, change)
+        sections = [_section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
+        return _form(
+            db, sections, refusal, address=f"/console/changes/{ref}/correct", kind=ChangeKind(change.kind), ref="",
+            change=change, reason="", planned_start=change.planned_start, separable=change.separable, correcting=True,
+        )
+
+
+@bp.post("/changes/<ref>/correct")
+@staff
+def correct(ref: str) -> Response | Answer:
+    """Corrects what was told: informs at once, or asks a second person where customers get time anew."""
+    try:
+        with acting() as db:
+            before = changes.items_of(db, changes.get(db, ref, lock=True))
+            items = [item if item.after is None else Item(item.before, item.after.with_(**changes.cleaned(_typed(n))))
+                     for n, item in enumerate(before, 1)]
+            made = corrections.correct(db, ref, items, request.form.get("reason", ""), planned_start=_start(),
+                                       actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _correct_form(ref, refusal)
+    return _corrected(ref, made)
+
+
+def _corrected(ref: str, made: Corrected | None) -> Answer:
+    if made is None:
+        words = N_("The correction of %(ref)s waits for a second person with the role privacy.")
+        return done(f"/console/changes/{ref}", words, ref=ref)
+    if made.announcement is None:
+        return done(f"/console/changes/{ref}", N_("%(ref)s is corrected, and %(count)s customers are informed."),
+                    ref=ref, count=made.told)
+    words = N_("%(ref)s is corrected. %(count)s customers are told, with time to object anew.")
+    return done(f"/console/announcements/{made.announcement.ref}", words, ref=ref, count=made.told)
+
+
 def _form(db: Session, sections: list[Section], refusal: Refusal | None, **values: Any) -> Response:
     if refusal is not None:
         values |= {"reason": request.form.get("reason", ""), "planned_start": request.form.get("planned_start", ""),
@@ -144,7 +193,8 @@ def _form(db: Session, sections: list[Section], refusal: Refusal | None, **value
     elif values["planned_start"] is not None:
         values["planned_start"] = values["planned_start"].isoformat()
     return page(
-        "change_form.html", refusal=refusal, sections=sections, kinds=KIND_NAMES, fields=FIELD_NAMES, hints=HINTS,
+        "change_form.html", refusal=refusal, correcting=values.pop("correcting", False),
+        sections=sections, kinds=KIND_NAMES, fields=FIELD_NAMES, hints=HINTS,
         lists=LISTS, short=SHORT, needed=ASKED_BY_LAW, services=register.services(db),
         earliest=_earliest(db, clock.now()), separables=change_pages.SEPARABLE, **values,
     )

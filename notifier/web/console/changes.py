@@ -21,9 +21,21 @@ from notifier.domain.states import CHANGE, ChangeState, Need
 from notifier.tables import Change
 from notifier.web.access import staff
 from notifier.web.console import audit as log
-from notifier.web.console.desk import MOST, Names, Offer, acting, bp, done, offers, page
+from notifier.web.console import exceptions
+from notifier.web.console.desk import MOST, Names, Offer, acting, bp, day_of, done, offers, page
 from notifier.web.pages import house, language
-from notifier.workflow import announcements, changes, listing, notices, register, releases, settings
+from notifier.workflow import (
+    announcements,
+    changes,
+    corrections,
+    exclusions,
+    listing,
+    notices,
+    register,
+    releases,
+    settings,
+    starts,
+)
 from notifier.workflow.releases import Standing
 
 BUTTONS: Mapping[str, str] = {
@@ -87,25 +99,35 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
         standings = releases.standings(db, change, now) if change.announced_at else []
         own = [] if standings else releases.change_blockers(change, now, settings.organisation(db).zone)
         gaps = changes.gaps(db, change)
+        correction = corrections.asked_for(db, change)
         return page(
             "change.html", refusal=refusal, change=change, title=told(db, [change])[0][1], items=items,
             kinds=KIND_NAMES, services=changes.services_of(db, items), gaps=gaps, names=names,
             acts=log.of(db, CHANGE.name, change.ref, names), separable=SEPARABLE,
+            separable_now=exclusions.separable_of(change), beyond=exceptions.of(db, change, standings, now),
+            beyond_names=exceptions.OVERRIDABLE,
             announcements=[a for a in changes.announcements_of(db, change) if a.made_at],
             offers=_offers(change, gaps),
             releasing=_releasing(change, standings, bool(own) or any(s.blockers for s in standings)),
             standings=standings[:MOST], standing_count=len(standings), clear=sum(s.clear for s in standings),
             released=sum(s.part.released_at is not None for s in standings), own_blockers=own,
             windows={s.notice.id: notices.window_of(db, s.notice) for s in standings[:MOST]},
+            correction=correction, mending=_mending(items, correction),
             editable=change.state in changes.EDITABLE, **words_for_items(db),
         )
+
+
+def _mending(items: Sequence[Item], correction: Mapping[str, Any] | None) -> list[Item]:
+    """As told and as it ought to be, of each item that a correction waiting for its second person mends."""
+    pairs = zip(items, correction["items"], strict=True) if correction else ()
+    return [Item(told.after, meant.after) for told, meant in pairs if told != meant]
 
 
 def _offers(change: Change, gaps: Sequence[Sentence]) -> list[Offer]:
     unmet = {}
     if gaps:
         unmet[Need.COMPLETE] = Sentence(N_("Not yet: what is missing is listed at the top of this page."))
-    if g.actor.is_person(change.proposed_by):
+    if any(g.actor.is_person(author) for author in (change.proposed_by, *change.authors)):
         unmet[Need.SECOND_PERSON] = Sentence(
             N_("This waits for a second person: you have already acted on it yourself."))
     return [o for o in offers(CHANGE, change.state, BUTTONS, g.actor, unmet) if o.action != "take_effect"]
@@ -126,11 +148,18 @@ def _releasing(change: Change, standings: Sequence[Standing], blocked: bool) -> 
         return None
     unmet = {Need.GATE: Sentence(N_("Not yet: what stands in the way is listed above."))} if blocked else {}
     offer = offers(CHANGE, ChangeState.ANNOUNCED, {"take_effect": BUTTONS["take_effect"]}, g.actor, unmet)[0]
-    return Releasing(offer, change.separable != "no" and bool(g.actor.roles & TAKE_EFFECT.by))
+    return Releasing(offer, exclusions.separable_of(change) == "customer" and bool(g.actor.roles & TAKE_EFFECT.by))
 
 
 def _release(db: Session, ref: str, reason: str) -> None:
     releases.release(db, ref, customer_ref=request.form.get("customer", ""), actor=g.actor, now=clock.now())
+
+
+def _move_start(db: Session, ref: str, reason: str) -> None:
+    new_start = day_of("start", N_("New start"))
+    if new_start is None:
+        raise Refusal("bad_value", field=N_("New start"), problem=N_("give a day"))
+    starts.move_start(db, ref, new_start, reason, actor=g.actor, now=clock.now())
 
 
 @dataclass(frozen=True)
@@ -148,9 +177,13 @@ DECISIONS: Mapping[str, _Decision] = {
                            N_("%(ref)s was sent back.")),
     "reject": _Decision(lambda db, ref, why: changes.reject(db, ref, why, actor=g.actor, now=clock.now()),
                         N_("%(ref)s was rejected.")),
+    "sign_correction": _Decision(lambda db, ref, why: corrections.sign(db, ref, actor=g.actor, now=clock.now()),
+                                 N_("%(ref)s is corrected. Its customers are told, with time to object anew.")),
+    "move_start": _Decision(_move_start, N_("The start of %(ref)s is moved. Whoever was told is told of this too.")),
     "withdraw": _Decision(lambda db, ref, why: announcements.withdraw(db, ref, why, actor=g.actor, now=clock.now()),
                           N_("%(ref)s was withdrawn. Whoever was told of it is told of this too.")),
     "take_effect": _Decision(_release, N_("%(ref)s is released to everybody who was clear, and in effect.")),
+    **{action: _Decision(run, said) for action, (run, said) in exceptions.ACTS.items()},
 }
 
 
@@ -163,7 +196,8 @@ def decide(ref: str, action: str) -> Response | Answer:
         raise NotFound
     try:
         with acting() as db:
-            decision.run(db, ref, request.form.get("reason", ""))
+            result = decision.run(db, ref, request.form.get("reason", ""))
     except Refusal as refusal:
         return _show(ref, refusal)
-    return done(f"/console/changes/{ref}", decision.done, ref=ref)
+    waits = action in exceptions.ACTS and result is None
+    return done(f"/console/changes/{ref}", exceptions.ASKED if waits else decision.done, ref=ref)

@@ -25,9 +25,12 @@ TROUBLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN, DeliveryState.BLOCKED,
 
 KINDS: Mapping[str, str] = {
     "change_announced": N_("Announcement of a change"),
+    "change_corrected": N_("Correction of a change"),
     "change_withdrawn": N_("A change is withdrawn"),
     "change_in_effect": N_("A change applies"),
     "window_extended": N_("More time to object"),
+    "irregular_start": N_("Processing was started irregularly"),
+    "start_moved": N_("The planned start has moved or is open"),
     "objection_received": N_("Receipt of an objection"),
     "objection_acknowledged": N_("Objection in hand"),
     "objection_message": N_("Message in a case"),
