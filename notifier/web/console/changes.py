@@ -143,7 +143,7 @@ class Releasing:
 
 def _releasing(change: Change, standings: Sequence[Standing], blocked: bool) -> Releasing | None:
     """The release button: also for the customers that follow one by one after the change took effect."""
-    left = change.state == ChangeState.IN_EFFECT and any(s.part.released_at is None for s in standings)
+    left = change.state == ChangeState.IN_EFFECT and any(s.waiting for s in standings)
     if change.state != ChangeState.ANNOUNCED and not left:
         return None
     unmet = {Need.GATE: Sentence(N_("Not yet: what stands in the way is listed above."))} if blocked else {}
