@@ -18,6 +18,7 @@ from notifier.cli.fields import check_services, typed
 from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
 from notifier.domain.audience import WORDS
 from notifier.domain.changes import KIND_NAMES, ChangeKind, Item
+from notifier.domain.evidence import EvidenceKind
 from notifier.domain.listing import ListedService
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELDS
@@ -26,7 +27,7 @@ from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, ChangeState
 from notifier.mail import render
 from notifier.tables import Announcement, Change
-from notifier.workflow import announcements, audit, letters, listing, register, settings
+from notifier.workflow import announcements, audit, evidence, letters, listing, register, settings
 from notifier.workflow import changes as verbs
 from notifier.workflow.announcements import Plan
 
@@ -75,9 +76,39 @@ def show(ref: str, as_json: bool) -> None:
         click.echo("\n" + "; ".join(block.concerns) if block.concerns else "")
         pairs({row.name: f"{row.so_far or '(not recorded)'} → {row.value or '(nothing)'}" if row.changed else row.value
                for row in block.rows})
+    for item in value["evidence"]:
+        click.echo(f"\nVouched: {item['kind']} of {item['engagement']}, {cell(item['at'])}  "
+                   f"{item['file'] or item['link']}  {item['words']}".rstrip())
     click.echo("")
     for entry in value["history"]:
         click.echo(f"{cell(entry['at'])}  {entry['action']}  {entry['by']}  {entry['reason']}".rstrip())
+
+
+@changes.command()
+@click.argument("ref")
+@click.option("--kind", required=True, type=click.Choice([k.value for k in EvidenceKind]), help="What is vouched for.")
+@click.option("--engagement", default="", help="Which one, where the change concerns several.")
+@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The document.")
+@click.option("--link", default="", help="Where the document is.")
+@click.option("--words", default="", help="What it shows, or why it does not apply.")
+@jsonable
+@signed
+def vouch(
+    ref: str, kind: str, engagement: str, file: Path | None, link: str, words: str, as_json: bool, as_email: str
+) -> None:
+    """Vouches for one due-diligence item about a sub-processor.
+
+    \b
+    notifier changes vouch C-7 --kind agreement --file dpa.pdf
+    notifier changes vouch C-7 --kind secrecy --words 'No professional secrets are involved.'
+    """
+    document = (file.name, file.read_bytes()) if file else None
+    with acting(as_email) as act:
+        change = verbs.get(act.session, ref)
+        about = engagement or verbs.items_of(act.session, change)[0].ref
+        row = evidence.vouch(act.session, change, about, EvidenceKind(kind), words=words, link=link, file=document,
+                             actor=act.actor, now=act.now)
+    _moved(change, f"has {kind} vouched for{f', SHA-256 {row.blob_sha256}' if row.blob_sha256 else ''}.", as_json)
 
 
 def brief(session: Session, change: Change) -> dict[str, Any]:
@@ -111,6 +142,9 @@ def _whole(session: Session, change: Change) -> dict[str, Any]:
         "announcements": [a.ref for a in verbs.announcements_of(session, change)],
         "missing": [str(gap) for gap in verbs.gaps(session, change)],
         "items": [item_value(item) for item in items],
+        "evidence": [{"engagement": row.engagement_ref, "kind": row.kind, "words": row.words, "link": row.link,
+                      "file": row.file_name, "sha256": row.blob_sha256, "at": row.vouched_at}
+                     for row in evidence.of(session, {item.ref for item in items})],
         "history": [{"at": datetime.fromisoformat(entry.at), "action": entry.action, "by": entry.actor,
                      "reason": detail.get("reason", "")} for entry, detail in history],
     }

@@ -4,6 +4,7 @@ from notifier.tables.audit import AuditDetail, AuditEntry, AuditHead
 from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem, Correction
 from notifier.tables.clock import Lease
 from notifier.tables.customers import Contact, Customer, CustomerService
+from notifier.tables.evidence import Evidence
 from notifier.tables.exceptions import Exclusion, ExclusionCheck, IrregularStart, Override
 from notifier.tables.listing import Edition, Publication
 from notifier.tables.mail import Blob, Delivery, DeliveryEvent, DeliveryEventDetail, Link, ProviderPost
@@ -16,8 +17,8 @@ from notifier.tables.settings import Setting
 __all__ = [
     "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
     "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer", "CustomerService",
-    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Exclusion",
-    "ExclusionCheck", "IrregularStart", "Lease", "Link",
-    "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Override",
-    "ProviderPost", "Publication", "Service", "Setting", "SubProcessor", "Termination", "User",
+    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService",
+    "Evidence", "Exclusion", "ExclusionCheck", "IrregularStart", "Lease", "Link", "Notice", "NoticeChange",
+    "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Override", "ProviderPost",
+    "Publication", "Service", "Setting", "SubProcessor", "Termination", "User",
 ]

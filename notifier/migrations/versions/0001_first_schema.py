@@ -298,6 +298,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_engagement_ended_on'), ['ended_on'], unique=False)
         batch_op.create_index(batch_op.f('ix_engagement_sub_processor_id'), ['sub_processor_id'], unique=False)
 
+    op.create_table('evidence',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('engagement_ref', sqlmodel.sql.sqltypes.AutoString(length=60), nullable=False),
+    sa.Column('kind', sqlmodel.sql.sqltypes.AutoString(length=30), nullable=False),
+    sa.Column('words', sqlmodel.sql.sqltypes.AutoString(length=4000), nullable=False),
+    sa.Column('link', sqlmodel.sql.sqltypes.AutoString(length=2000), nullable=False),
+    sa.Column('blob_sha256', sqlmodel.sql.sqltypes.AutoString(length=64), nullable=True),
+    sa.Column('file_name', sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+    sa.Column('vouched_by', sa.Integer(), nullable=False),
+    sa.Column('vouched_at', sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['blob_sha256'], ['blob.sha256'], name=op.f('fk_evidence_blob_sha256')),
+    sa.ForeignKeyConstraint(['vouched_by'], ['user_account.id'], name=op.f('fk_evidence_vouched_by')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_evidence'))
+    )
+    with op.batch_alter_table('evidence', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_evidence_engagement_ref'), ['engagement_ref'], unique=False)
+
     op.create_table('announcement_change',
     sa.Column('announcement_id', sa.Integer(), nullable=False),
     sa.Column('change_id', sa.Integer(), nullable=False),
@@ -771,6 +788,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f('ix_announcement_change_change_id'))
 
     op.drop_table('announcement_change')
+    with op.batch_alter_table('evidence', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_evidence_engagement_ref'))
+
+    op.drop_table('evidence')
     with op.batch_alter_table('engagement', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_engagement_sub_processor_id'))
         batch_op.drop_index(batch_op.f('ix_engagement_ended_on'))

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as Answer
 from feeds import wording
 from notifier import clock
 from notifier.domain.changes import KIND_NAMES, Item
+from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, differences
 from notifier.domain.sentences import N_, Sentence
@@ -28,6 +29,7 @@ from notifier.workflow import (
     announcements,
     changes,
     corrections,
+    evidence,
     exclusions,
     listing,
     notices,
@@ -113,6 +115,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             released=sum(s.part.released_at is not None for s in standings), own_blockers=own,
             windows={s.notice.id: notices.window_of(db, s.notice) for s in standings[:MOST]},
             correction=correction, mending=_mending(items, correction),
+            evidence=evidence.of(db, {item.ref for item in items}), evidence_names=EVIDENCE_NAMES,
             editable=change.state in changes.EDITABLE, **words_for_items(db),
         )
 
