@@ -59,7 +59,7 @@ def test_each_fresh_database_has_the_schema_and_is_its_own() -> None:
         assert len(runs) == 1
         servers.drop_database(two)
         assert ask(url, "SELECT count(*) FROM pg_database WHERE datname LIKE 'notifier_%'") == 2
-    assert servers.describe() == "no servers running"
+    assert "PostgreSQL" not in servers.describe()  # a Redis of the whole run may be there
 
 
 def test_no_mode_changes_and_nothing_stays_behind() -> None:

@@ -11,6 +11,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from lxml import html
 
 from notifier.demo import PASSWORD
@@ -53,6 +54,7 @@ def _signed_in(here: Installation, name: str) -> Browser:
     return browser.send("/sign-in", email=f"{name}@processor.example", password=PASSWORD)
 
 
+@pytest.mark.timeout(300)
 def test_the_demo_takes_an_approved_change_to_its_effect_by_moving_the_clock(tmp_path: Path) -> None:
     with running(tmp_path / "first", ["demo"], {}) as here:
         here.until(lambda: "Logbuch Monitoring" in here.get("/")[1])
@@ -93,6 +95,7 @@ def _letter(here: Installation, to: str, about: str) -> str:
     return ""
 
 
+@pytest.mark.timeout(420)
 def test_a_wheel_in_an_empty_environment_brings_everything_along(tmp_path: Path) -> None:
     root = Path(__file__).resolve().parents[2]
     quiet = ["-m", "pip", "--disable-pip-version-check", "-q"]
