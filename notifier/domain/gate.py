@@ -220,10 +220,3 @@ def gone(facts: Facts) -> bool:
 
 def _running(ended: Mapping[str, date], services: Collection[str], today: date) -> set[str]:
     return {s for s in services if s not in ended or today <= ended[s]}
-
-
-def clear_day(found: Sequence[Blocker]) -> date | None:
-    """The day by which everything in the way will have ended by itself, or None where something never will."""
-    if any(b.clears_on is None for b in found):
-        return None
-    return max((b.clears_on for b in found if b.clears_on), default=None)

@@ -56,13 +56,6 @@ def add(
     return user
 
 
-def set_password(session: Session, user: User, password: str, *, actor: Actor, now: datetime) -> None:
-    """A new password; every sign-in of this person ends. Raises Refusal weak_password."""
-    user.password_hash = _hashed(password)
-    user.session_epoch += 1
-    audit.note(session, "set_password", "user", str(user.id), actor=actor, now=now)
-
-
 def disable(session: Session, user: User, *, actor: Actor, now: datetime) -> None:
     """Ends a person's access at once: sign-ins and tokens. Raises Refusal role_missing, last_admin."""
     _refuse_others(actor)

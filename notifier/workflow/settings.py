@@ -30,17 +30,6 @@ def seed(
     return True
 
 
-def change(session: Session, key: str, value: Any, *, actor: Actor, now: datetime) -> None:
-    """Sets one setting and leaves before and after in the log."""
-    row = session.get(Setting, key)
-    before = row.value if row else None
-    if row is None:
-        session.add(Setting(key=key, value=value, changed_at=now))
-    else:
-        row.value, row.changed_at = value, now
-    audit.note(session, "set", "settings", key, actor=actor, now=now, detail={"before": before, "after": value})
-
-
 def organisation(session: Session) -> Organisation:
     """The processor as letters and pages name it."""
     return Organisation(**_under(session, "organisation.", set(Organisation.__dataclass_fields__)))

@@ -109,10 +109,10 @@ def make_office(make_house: Callable[..., House], tmp_path: Path) -> Iterator[Ca
 def _fill(house: House) -> dict[str, User]:
     with house.database.transaction() as session:
         users = {
-            name: people.add(session, f"{name}@processor.example", full, roles, actor=factory.SYSTEM, now=factory.NOW)
+            name: people.add(session, f"{name}@processor.example", full, roles, actor=factory.SYSTEM, now=factory.NOW,
+                             password=PASSWORD if name == "paul" else "")
             for name, full, roles in STAFF
         }
-        people.set_password(session, users["paul"], PASSWORD, actor=factory.SYSTEM, now=factory.NOW)
         factory.baseline(session)
         factory.take_in(
             session,

@@ -52,8 +52,6 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "retire_contact": N_("retired a contact"),
         "revoke": N_("revoked"),
         "seed": N_("settings taken from the environment"),
-        "set": N_("changed a setting"),
-        "set_password": N_("set a new password"),
         "several": N_("several moves of letters"),
         "sign_in": N_("signed in"),
         "start_open": N_("left the start open: something stood in the way on the day"),
