@@ -11,11 +11,10 @@ from feeds.site import Site, change_path, feed_path
 from notifier import paths
 from notifier.domain.listing import ListedService, ListValue, PublishedChange, PublishedItem
 from notifier.domain.register import FIELD_NAMES, EngagementValue, differences
-from notifier.text import environment
+from notifier.text import OWN_NAMES, environment
 
 MEDIA_TYPE = "text/html; charset=utf-8"
 STYLE_TYPE = "text/css; charset=utf-8"
-_OWN_NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def _page(language: str, page: str, template: str, *, site: Site, value: ListVal
     here = {
         "page": page,
         "to": lambda path: site.path(path, language),
-        "alternates": [(each, _OWN_NAMES[each], site.path(page, each)) for each in site.languages],
+        "alternates": [(each, OWN_NAMES[each], site.path(page, each)) for each in site.languages],
         "feed_path": feed_path,
     }
     found = environment(language).get_template(template)

@@ -17,6 +17,8 @@ from notifier import paths
 from notifier.domain.sentences import Sentence, Words
 
 LANGUAGES = ("en", "de", "fr", "it")
+OWN_NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano"}
+"""What each language calls itself."""
 SOURCE = "en"
 _LOCALES = {"en": "en_GB", "de": "de_CH", "fr": "fr_CH", "it": "it_CH"}
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Noun, acting, reading, signed
 from notifier.cli.printing import day, jsonable, listed, show_json
+from notifier.cli.progress import progress
 from notifier.tables import Announcement, Customer, Notice
 from notifier.workflow import announcements, extensions
 from notifier.workflow import notices as verbs
@@ -18,6 +19,9 @@ from notifier.workflow import notices as verbs
 @click.group(cls=Noun)
 def notices() -> None:
     """Notices: one announcement to one customer."""
+
+
+notices.add_command(progress)
 
 
 @notices.command("list")

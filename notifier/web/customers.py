@@ -24,7 +24,6 @@ from notifier.web import pages
 from notifier.web.access import by_link
 from notifier.workflow import links, listing, register, settings
 
-OWN_NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano"}
 
 STATES: Mapping[ObjectionState, tuple[str, str]] = {
     ObjectionState.FILED: ("is-info", N_("Received")),
@@ -156,7 +155,7 @@ def page(template: str, **values: Any) -> Response:
     visit: Visit | None = g.get("visit")
     frame: dict[str, Any] = {
         "visit": visit, "to": visit.to if visit else None, "reply_to": pages.house().settings.reply_address,
-        "own_names": OWN_NAMES, "states": STATES, "errors": {},
+        "own_names": text.OWN_NAMES, "states": STATES, "errors": {},
     }
     if visit:
         frame |= {"organisation": visit.organisation, "customer": visit.customer, "home": visit.home,

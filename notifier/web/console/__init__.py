@@ -10,11 +10,12 @@ from notifier.web.console import (
     deliveries,
     objections,
     people,
+    progress,
     sign_in,
 )
 from notifier.web.console.desk import bp
 
 __all__ = [
     "announcements", "audit", "board", "bp", "change_form", "changes", "customers", "deliveries", "objections",
-    "people", "sign_in",
+    "people", "progress", "sign_in",
 ]
