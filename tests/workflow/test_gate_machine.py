@@ -21,13 +21,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from sqlmodel import Session, col, select
 
 from notifier import db
-from notifier.domain.changes import ChangeKind
+from notifier.domain.changes import ChangeKind, Item
 from notifier.domain.listing import Organisation
 from notifier.domain.people import Actor, Door, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import ChangeState, DeliveryState, NoticeState, ObjectionState
 from notifier.domain.terms import Terms
 from notifier.tables import (
+    Announcement,
     AuditEntry,
     Change,
     Customer,
@@ -45,10 +46,12 @@ from notifier.workflow import (
     announcements,
     audit,
     changes,
+    corrections,
     customers,
     deliveries,
     exceptions,
     exclusions,
+    extensions,
     notices,
     objections,
     people,
@@ -145,9 +148,10 @@ class Gate(RuleBasedStateMachine):
         separable=st.sampled_from(["customer", "no", "service"]), confirmed=st.sampled_from([True, True, False]),
         arrived=st.sampled_from([2, 2, 1, 0]), yes=st.sampled_from([True, True, False]),
         objecting=st.sampled_from(["", "", "alpha", "beta"]), days=st.sampled_from([64, 61, 64, 10]),
+        slip=st.sampled_from(["", "", "", "website", "data_categories"]),
     )
     def begin(
-        self, separable: str, confirmed: bool, arrived: int, yes: bool, objecting: str, days: int
+        self, separable: str, confirmed: bool, arrived: int, yes: bool, objecting: str, days: int, slip: str
     ) -> None:
         """An announced change on its way: without it, hardly any run would see a start."""
         self.propose("olga", separable)
@@ -162,6 +166,8 @@ class Gate(RuleBasedStateMachine):
             self.consent("beta", "yes")
         if objecting:
             self.object(objecting)
+        if slip:
+            self.correct("olga", "paul", 0, slip)
         self.time_passes(days)
 
     @rule(person=who, separable=st.sampled_from(["no", "customer", "service"]))
@@ -198,6 +204,34 @@ class Gate(RuleBasedStateMachine):
         ref = self.ref(n)
         if self.now > NOW + timedelta(days=90):  # or hardly any run would see a start
             self.act(lambda s: announcements.withdraw(s, ref, "No more.", actor=self.staff[person], now=self.now))
+
+    @rule(first=who, second=deciding, n=which, wrong=st.sampled_from(["website", "data_categories"]))
+    def correct(self, first: str, second: str, n: int, wrong: str) -> None:
+        """A slip that only informs, or one that gives everybody time anew, from a second person on."""
+        ref = self.ref(n)
+
+        def verb(session: Session, actor: Actor) -> None:
+            item, *_ = changes.items_of(session, changes.get(session, ref))
+            assert item.after is not None
+            value = "https://vendor.example" if wrong == "website" else (*item.after.data_categories, "address")
+            corrections.correct(session, ref, [Item(item.before, item.after.with_(**{wrong: value}))], "It was wrong.",
+                                planned_start=(self.now + timedelta(days=50)).date(), actor=actor, now=self.now)
+
+        for person in (first, second) if n % 2 == 0 else ():
+            self.act(lambda s, a=self.staff[person]: verb(s, a))  # type: ignore[misc]
+
+    @rule(person=deciding, ref=customer, days=st.integers(1, 40), everybody=st.booleans())
+    def extend(self, person: str, ref: str, days: int, everybody: bool) -> None:
+        """More time, for one customer or for all of an announcement."""
+        def verb(session: Session) -> None:
+            notice = self.notice_of(session, ref)
+            made = session.get(Announcement, notice.announcement_id) if notice else None
+            if notice and made:
+                one, all_of = ("", made.ref) if everybody else (notice.uid, "")
+                until = (self.now + timedelta(days=days)).date()
+                extensions.extend(session, until, "More time.", uid=one, announcement=all_of,
+                                  actor=self.staff[person], now=self.now)
+        self.act(verb)
 
     # Letters
 
