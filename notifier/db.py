@@ -94,4 +94,4 @@ def is_current(database: Database) -> bool:
     with database.engine.connect() as connection:
         if not sa.inspect(connection).has_table("alembic_version"):
             return False
-        return connection.scalar(sa.text("SELECT version_num FROM alembic_version")) == newest
+        return str(connection.scalar(sa.text("SELECT version_num FROM alembic_version"))) == newest
