@@ -104,4 +104,5 @@ def _words(language: str, value: ListValue) -> dict[str, Any]:
         "change_path": change_path,
         "title_of": lambda change: wording.title(change, language),
         "names_of": lambda slugs: wording.service_names(value, slugs),
+        "shown": lambda engagement, name: wording.shown(value, engagement, name, language),
     }

@@ -11,7 +11,8 @@ from typing import Any
 from feeds import wording
 from feeds.site import SCHEMA, Site
 from notifier.domain.listing import ListValue, Organisation
-from notifier.domain.register import FIELDS, LISTS
+from notifier.domain.register import FIELDS, LATER_FIELDS, LISTS
+from notifier.domain.transfers import Basis, Transfer
 
 JSON_TYPE = "application/json"
 SCHEMA_TYPE = "application/schema+json"
@@ -39,9 +40,9 @@ def as_csv(value: ListValue) -> bytes:
     return sheet.getvalue().encode()
 
 
-def _cell(value: str | tuple[str, ...]) -> str:
+def _cell(value: str | tuple[str | Transfer, ...]) -> str:
     """Text a spreadsheet takes for text: what it would run as a formula gets an apostrophe in front."""
-    text = "; ".join(value) if isinstance(value, tuple) else value
+    text = "; ".join(map(str, value)) if isinstance(value, tuple) else value
     return "'" + text if text.startswith(_FORMULA) else text
 
 
@@ -62,15 +63,22 @@ def schema(site: Site) -> bytes:
         "announced": {**_list_of(change), "description": "Changes still to come; customers may be objecting"},
         "changes": {**_list_of(change), "description": "Every change ever announced, newest first"},
     })
-    definitions = {
-        "engagement": _object({name: _list_of(_TEXT) if name in LISTS else _TEXT for name in FIELDS}),
-        "change": _change(),
-    }
+    definitions = {"engagement": _engagement(), "change": _change()}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema", "$id": site.absolute(SCHEMA),
         "title": "Published list of sub-processors",
     }
     return (json.dumps({**head, **whole, "$defs": definitions}, indent=2) + "\n").encode()
+
+
+def _engagement() -> dict[str, Any]:
+    """The fields of the register file; those that came later are absent while they are empty."""
+    whole = _object({name: _list_of(_TEXT) if name in LISTS else _TEXT for name in FIELDS})
+    basis = {"enum": ["", *Basis], "description": "On what the transfer rests; empty where nothing is said"}
+    row = _object({"place": _TEXT, "gdpr": basis, "fadp": basis, "document": _TEXT})
+    whole["properties"]["transfers"] = {**_list_of(row), "description": "Transfer basis of single places, law by law"}
+    whole["required"] = [name for name in FIELDS if name not in LATER_FIELDS]
+    return whole
 
 
 def _change() -> dict[str, Any]:

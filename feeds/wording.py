@@ -6,9 +6,11 @@ import re
 from dataclasses import replace
 from typing import Any
 
+from notifier.domain import transfers
 from notifier.domain.listing import ListedService, ListValue, PublishedChange
+from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import N_
-from notifier.text import gettext
+from notifier.text import country, gettext, say
 
 KINDS = {
     "add": N_("New sub-processor"),
@@ -25,6 +27,7 @@ MARKS = {
     ),
 }
 
+_PLACES = frozenset({"country", "locations", "remote_access"})
 _TITLES = {
     "add": N_("New sub-processor: %(new)s"),
     "replace": N_("Replacement of %(old)s by %(new)s"),
@@ -99,6 +102,17 @@ def service_names(value: ListValue, slugs: tuple[str, ...]) -> tuple[str, ...]:
     """Services by the names people know; one no longer offered keeps its slug."""
     names = {service.slug: service.name for service in value.services}
     return tuple(names.get(slug, slug) for slug in slugs)
+
+
+def shown(value: ListValue, engagement: EngagementValue, name: str, language: str) -> tuple[str, ...]:
+    """What a field says, as readers see it: countries and services by name, transfers in words; () for nothing."""
+    said = getattr(engagement, name)
+    if name == "services":
+        return service_names(value, said)
+    if name == "transfers":
+        return tuple(say(transfers.told(t, country(t.place, language)), language) for t in said)
+    texts = said if isinstance(said, tuple) else (said,) if said else ()
+    return tuple(country(each, language) for each in texts) if name in _PLACES else texts
 
 
 def printable(value: ListValue) -> ListValue:

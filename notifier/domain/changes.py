@@ -6,8 +6,16 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from notifier.domain.register import SUBPROCESSOR_FIELDS, EngagementValue, differences, missing
+from notifier.domain.register import (
+    SUBPROCESSOR_FIELDS,
+    TRANSFER_FIELDS,
+    EngagementValue,
+    differences,
+    missing,
+    places_of,
+)
 from notifier.domain.sentences import N_, Sentence
+from notifier.domain.transfers import Basis, Countries, Transfer, TransferRules, plain, unfounded
 
 
 class ChangeKind(StrEnum):
@@ -53,10 +61,11 @@ def kind_of(before: EngagementValue | None, after: EngagementValue | None) -> Ch
 
 # Fields in which something new can only inform: spelling, how to reach the vendor, proof it gained.
 _INFORMING = frozenset(
-    {"also_known_as", "website", "contact", "registration_no", "certificates", "relation", "since"}
+    {"also_known_as", "website", "contact", "contact_position", "contact_address", "registration_no", "certificates",
+     "relation", "since"}
 )
 # Fields that are sets: losing members narrows, gaining one widens.
-_SETS = ("data_categories", "data_subjects", "locations", "services")
+_SETS = ("data_categories", "special_categories", "data_subjects", "locations", "services")
 
 
 def opens_window(items: Sequence[Item]) -> bool:
@@ -86,18 +95,45 @@ def _field_widens(name: str, before: EngagementValue, after: EngagementValue) ->
         return bool(old)  # no services recorded means all of them
     if name == "services" and not old:
         return False
+    if name == "remote_access":
+        return not {plain(v) for v in new} <= {plain(v) for v in places_of(before)}  # whoever holds data can reach it
+    if name == "transfers":
+        return any(_transfer_widens(place, before, after) for place in {plain(t.place) for t in (*old, *new)})
     if name in _SETS:
-        return not {_plain(v) for v in new} <= {_plain(v) for v in old}
-    return _plain(old) != _plain(new)
+        return not {plain(v) for v in new} <= {plain(v) for v in old}
+    return plain(old) != plain(new)
 
 
-def _plain(text: str) -> str:
-    """Spelling taken away: case, punctuation and spaces do not make another company or another activity."""
-    return "".join(ch for ch in text.casefold() if ch.isalnum())
+def _transfer_widens(place: str, before: EngagementValue, after: EngagementValue) -> bool:
+    """Whether the transfer to one place rests on something else than what was told: another or weaker basis, or a basis
+    for a place nobody was told of. A place that is given up narrows, and so does a basis said more exactly."""
+    old, new = (next((t for t in v.transfers if plain(t.place) == place), None) for v in (before, after))
+    if new is None:
+        return old is not None and place in map(plain, places_of(after))  # falls back on general words, or on nothing
+    known = Transfer("") if old is None else old
+    if old is None and place not in map(plain, places_of(before)):
+        return True
+    return any(_basis_widens(getattr(known, law), getattr(new, law), known, new, before.transfer_basis)
+               for law in ("gdpr", "fadp"))
 
 
-def gaps(items: Sequence[Item], *, planned_start_given: bool, reason: str) -> list[Sentence]:
-    """Everything that is still missing before a change may go to review, all of it at once."""
+def _basis_widens(old: str, new: str, was: Transfer, now: Transfer, general: str) -> bool:
+    """From one basis to another under one law; `general` were the words that held where none was said."""
+    if old == new:
+        return new == Basis.OTHER and plain(was.document) != plain(now.document)
+    if not old:
+        return not general and new != Basis.NONE_NEEDED
+    return not (old == Basis.SCC and new.startswith(Basis.SCC))  # only the module is said now
+
+
+def gaps(
+    items: Sequence[Item], *, planned_start_given: bool, reason: str, rules: TransferRules, countries: Countries
+) -> list[Sentence]:
+    """Everything that is still missing before a change may go to review, all of it at once.
+
+    Of a new sub-processor everything the law asks of a notice; of one that is on the list what the change takes away or
+    touches; of one that leaves nothing. `rules` and `countries` say where data may go (`domain.transfers`).
+    """
     found: list[Sentence] = []
     if not reason.strip():
         found.append(Sentence(N_("Say in a sentence why this change is made; customers read it")))
@@ -106,8 +142,30 @@ def gaps(items: Sequence[Item], *, planned_start_given: bool, reason: str) -> li
     for item in items:
         if item.after is not None:
             name = item.after.legal_name or item.after.ref
-            found += [Sentence(N_("%(name)s: %(gap)s"), {"name": name, "gap": gap}) for gap in missing(item.after)]
+            found += [Sentence(N_("%(name)s: %(gap)s"), {"name": name, "gap": gap})
+                      for gap in (*_missing(item), *transfer_gaps(item, rules, countries))]
     return found
+
+
+def _missing(item: Item) -> list[Sentence]:
+    assert item.after is not None
+    modifies = kind_of(item.before, item.after) is ChangeKind.MODIFY
+    return missing(item.after, item.before if modifies else None)
+
+
+def transfer_gaps(item: Item, rules: TransferRules, countries: Countries) -> list[Sentence]:
+    """Places without a basis and bases that cannot hold; of a modification only those it brings about."""
+    def of(value: EngagementValue) -> list[Sentence]:
+        return unfounded(places_of(value), value.transfers, value.transfer_basis, rules, countries)
+
+    if item.after is None:
+        return []
+    if item.before is None or item.before.ref != item.after.ref:
+        return of(item.after)
+    if not set(TRANSFER_FIELDS) & set(differences(item.before, item.after)):
+        return []
+    known = of(item.before)
+    return [gap for gap in of(item.after) if gap not in known]
 
 
 def shared_fields(value: EngagementValue) -> dict[str, object]:

@@ -36,8 +36,22 @@ HEADINGS: Mapping[str, str] = {
         "web|url|links|web page|website url|link|homepage|Webseite|site|site web|site internet|sito|sito web"
     ),
     "contact": (
-        "contact person|contact details|Kontakt|Kontaktperson|Ansprechpartner|personne de contact|contatto|"
+        "contact person|contact details|contact name|privacy contact|data protection contact|Kontakt|Kontaktperson|"
+        "Kontaktdaten|Ansprechpartner|Ansprechperson|personne de contact|contact (nom)|contatto|persona di contatto|"
         "referente"
+    ),
+    "contact_position": (
+        "contact role|contact position|contact function|contact title|position of contact|contact job title|"
+        "Funktion der Kontaktperson|Rolle der Kontaktperson|Position der Kontaktperson|Stellung der Kontaktperson|"
+        "fonction de la personne de contact|fonction du contact|rôle du contact|funzione della persona di contatto|"
+        "funzione del contatto|ruolo del contatto"
+    ),
+    "contact_address": (
+        "contact address|contact e-mail|contact email|contact mail|contact phone|contact telephone|e-mail|email|phone|"
+        "telephone|contact e-mail address|privacy email|Kontakt E-Mail|Kontaktadresse|E-Mail-Adresse|"
+        "E-Mail der Kontaktperson|Telefon|Kontakt Telefon|e-mail de contact|courriel|courriel de contact|"
+        "adresse de contact|téléphone|coordonnées|coordonnées du contact|e-mail di contatto|indirizzo di contatto|"
+        "telefono|recapito|recapiti"
     ),
     "relation": "relationship|Beziehung|Verhältnis|lien|relazione|rapporto",
     "activity": (
@@ -56,6 +70,14 @@ HEADINGS: Mapping[str, str] = {
         "données|données personnelles|données à caractère personnel|catégories de données|dati|dati personali|"
         "categorie di dati"
     ),
+    "special_categories": (
+        "special categories|special category data|special categories of personal data|sensitive data|"
+        "sensitive personal data|special categories (Art. 9)|besondere Kategorien|besondere Kategorien von Daten|"
+        "besondere Kategorien personenbezogener Daten|besonders schützenswerte Daten|"
+        "besonders schützenswerte Personendaten|sensible Daten|catégories particulières|"
+        "catégories particulières de données|données sensibles|categorie particolari|"
+        "categorie particolari di dati|dati sensibili|dati particolari|dati personali degni di particolare protezione"
+    ),
     "data_subjects": (
         "categories of data subjects|persons|Betroffene|betroffene Personen|Kategorien betroffener Personen|"
         "personnes concernées|interessati|persone interessate"
@@ -68,7 +90,14 @@ HEADINGS: Mapping[str, str] = {
         "Länder|Serverstandort|pays de traitement|lieu d’hébergement|paese del trattamento|place|places|"
         "place of processing|places of processing|processing location|data location|hosting location|region|"
         "Ort|Orte|Standort|Standorte|Verarbeitungsort|Ort der Verarbeitung|Orte der Verarbeitung|lieu|lieux|"
-        "lieu de traitement|lieux de traitement|localisation|luogo|luoghi|luogo del trattamento|ubicazione"
+        "lieu de traitement|lieux de traitement|localisation|luogo|luoghi|luogo del trattamento|ubicazione|"
+        "places of processing and remote access"
+    ),
+    "remote_access": (
+        "remote access|remote access locations|remote access country|remote access countries|access from|"
+        "access locations|location of access|support locations|Fernzugriff|Fernzugriff aus|Fernzugriffe|Zugriff aus|"
+        "Zugriffsorte|accès à distance|accès à distance depuis|lieux d’accès|accesso remoto|accesso remoto da|"
+        "accesso da remoto|luoghi di accesso"
     ),
     "services": (
         "product|products|applicable services|affected services|Dienste|Produkt|Produkte|betroffene Dienste|"
@@ -78,12 +107,28 @@ HEADINGS: Mapping[str, str] = {
         "guarantees|safeguard|safeguards|data processing agreement|DPA|Garantie|Garantien|Vertrag|garanties|"
         "contrat|garanzia|garanzie|contratto"
     ),
+    "transfers": (
+        "transfer basis by place|transfers by place|transfer basis per place|transfer basis per location|"
+        "transfers by country|transfer mechanism by country|Übermittlungen|Übermittlungsgrundlage je Ort|"
+        "Übermittlungen je Land|transferts|transferts par lieu|base du transfert par lieu|trasferimenti|"
+        "trasferimenti per luogo|base del trasferimento per luogo"
+    ),
     "transfer_basis": (
         "transfer|transfer safeguard|transfer safeguards|data transfer mechanism|"
-        "international transfer mechanism|cross-border transfer mechanism|legal basis for transfer|transfers|"
+        "international transfer mechanism|cross-border transfer mechanism|legal basis for transfer|"
         "transfer mechanism|third-country transfer|Transfer|Übermittlung|Übermittlungsgrundlage|"
         "Transfergrundlage|Drittlandtransfer|transfert|base du transfert|mécanisme de transfert|trasferimento|"
         "base del trasferimento|meccanismo di trasferimento"
+    ),
+    "delimitation": (
+        "delimitation|division of responsibilities|clear delimitation of responsibilities|Abgrenzung|"
+        "Abgrenzung der Verantwortlichkeiten|Abgrenzung der Zuständigkeiten|Aufteilung der Verantwortlichkeiten|"
+        "délimitation|délimitation des responsabilités|répartition des responsabilités|delimitazione|"
+        "delimitazione delle responsabilità|ripartizione delle responsabilità"
+    ),
+    "duration": (
+        "duration|term|duration of the processing|processing duration|Dauer|Dauer der Verarbeitung|Laufzeit|"
+        "Verarbeitungsdauer|durée|durée du traitement|durata|durata del trattamento"
     ),
     "certificates": (
         "compliance|certificate|certification|certifications|Zertifikat|Zertifikate|Zertifizierungen|"
@@ -105,6 +150,12 @@ SECOND_BEST: Mapping[str, str] = {
         "type of service|services used|what it does|what they do|what we use it for|used for|use|use case|"
         "usage|category|type|entity type|details|reason|scope|processing|nature of processing|"
         "nature of the processing|nature and purpose|nature and purpose of processing|subject matter|"
+        "subject matter, nature and duration|subject matter, nature and duration of processing|"
+        "subject matter, nature and duration of the processing|subject matter and duration|"
+        "subject matter and duration of processing|subject matter and duration of the processing|"
+        "Gegenstand und Dauer|Gegenstand und Dauer der Verarbeitung|Gegenstand, Art und Dauer|"
+        "Gegenstand, Art und Dauer der Verarbeitung|objet, nature et durée du traitement|objet et durée du traitement|"
+        "oggetto, natura e durata del trattamento|oggetto e durata del trattamento|"
         "Dienstleistung|Dienstleistungen|Verarbeitung|Beschreibung|Funktion|Art der Leistung|Gegenstand|"
         "Gegenstand der Verarbeitung|traitement|description du service|service fourni|services fournis|"
         "fonction|rôle|trattamento|descrizione|servizio|servizio fornito|servizi forniti|funzione|ruolo"

@@ -12,17 +12,28 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
-from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, LONGEST, EngagementValue, slug
+from notifier.domain.register import (
+    FIELD_NAMES,
+    FIELDS,
+    LISTS,
+    LONGEST,
+    MOST_PLACES,
+    TRANSFER_FIELDS,
+    EngagementValue,
+    slug,
+)
 from notifier.domain.sentences import N_, Sentence
-from notifier.workflow import pages, places, sheets, workbooks
+from notifier.workflow import pages, places, sheets, transfers, workbooks
 from notifier.workflow.headings import HEADINGS, SECOND_BEST
 from notifier.workflow.matching import plain
 from notifier.workflow.sheets import Cell, Grid, Row, bad, fold
+from notifier.workflow.vendor_contacts import taken_apart
 
 _PARTS = re.compile(r"[/&(),;:\n]|\s(?:and|or|for|und|oder|für|et|ou|pour|e|o|per)\s")  # of a heading
 _PROCESSORS = re.compile(r"processor|auftragsverarbeiter|auftragnehmer|sous-traitant|sub-?responsabil", re.IGNORECASE)
 _UNDER = frozenset({"engagements", "subprocessors"})
 _SHORTER: Mapping[str, int] = {"legal_name": 300, "country": 200, "since": 40}  # others: LONGEST
+CONTACT = ("contact", "contact_position", "contact_address")
 MOST_ENTRIES = 1000  # engagements in a list
 MOST_ROWS = 5000  # before those that say the same are one
 _ENTITY = frozenset(map(fold, ("legal entity", "legal entity name", "legal name", "entity name", "raison sociale",
@@ -248,27 +259,49 @@ def _entry(row: Row, field_of: Mapping[str, str], activity: str, context: str) -
         if isinstance(cell, str) and "](" in cell:  # Markdown, as some keep it in their data files too
             cell, found = pages.plain_text(cell)
             link = link or found
-        fields[name] = _field(name, cell, link)
+        fields[name] = cell if name == "transfers" else _field(name, cell, link)
         name_link = link if name == "legal_name" else name_link
     columns = set(fields)
     if "website" not in fields and re.match(r"https?://", name_link):
         fields["website"], columns = name_link, columns | {"website"}
     if "activity" not in fields:
         fields["activity"] = activity.strip()
+    columns = _taken_apart(fields, columns)
     extra = {h: one(cell) for h, cell in row.cells.items() if h not in field_of and cell}
     where = f"{row.where} ({context.rsplit(' > ', 1)[-1]})" if context else row.where
     return Entry(EngagementValue(**fields), frozenset(columns), where, extra)
+
+
+def _taken_apart(fields: dict[str, Any], columns: set[str]) -> set[str]:
+    """Cells that say more than one field, put into each: a person with position and address, and transfers, whose words
+    are kept where they name no place and basis. Returns the fields the row speaks of."""
+    said = columns.copy()
+    if fields.get("contact") and not columns & {"contact_position", "contact_address"}:
+        parts_ = dict(zip(CONTACT, taken_apart(fields["contact"]), strict=True))
+        fields |= parts_
+        said |= {name for name, part in parts_.items() if part}
+    if "transfers" in fields:
+        cell = fields["transfers"]
+        fields["transfers"], left = ((), ()) if _NOTHING.fullmatch(one(cell)) else transfers.read(cell)
+        if left:
+            fields["transfer_basis"] = "; ".join(filter(None, (fields.get("transfer_basis", ""), *left)))
+            said = said - ({"transfers"} if not fields["transfers"] else set()) | {"transfer_basis"}
+    return said
 
 
 def _field(name: str, cell: Cell, link: str) -> Any:
     text = one(cell)
     if name == "website":
         return link or text
+    if name == "contact" and link.startswith("mailto:") and link[7:] not in text:
+        return f"{text}, {link[7:]}" if text else link[7:]
     if name in ("guarantee", "own_subprocessors") and link and link not in text:
         text = f"{text} ({link})" if text else link
     if name not in ("legal_name", "activity", "own_subprocessors") and _NOTHING.fullmatch(text):
         return () if name in LISTS else ""
-    if name == "locations":
+    if name == "special_categories" and re.fullmatch(r"no|nein|non", text, re.IGNORECASE):
+        return ()
+    if name in ("locations", "remote_access"):
         return tuple(dict.fromkeys(place for part in parts(cell) for place in places.several(part)))
     if name in LISTS:
         return parts(cell)
@@ -285,16 +318,18 @@ def _wrong(row: Row, entry: Entry) -> Iterator[Sentence]:
             yield Sentence(N_("%(where)s: “%(field)s” is empty"), {"where": row.where, "field": FIELD_NAMES[name]})
     for name in FIELDS:
         held = getattr(value, name)
-        texts = held if isinstance(held, tuple) else (held,)
+        texts = tuple(map(str, held)) if isinstance(held, tuple) else (held,)
         facts = {"where": row.where, "field": FIELD_NAMES[name]}
         if sum(map(len, texts)) > (most := _SHORTER.get(name, LONGEST)):
             yield Sentence(N_("%(where)s: “%(field)s” is longer than %(most)s characters"), {**facts, "most": most})
             continue
+        if name in TRANSFER_FIELDS and len(texts) > MOST_PLACES:
+            yield Sentence(N_("%(where)s: “%(field)s” names more than %(most)s places"), {**facts, "most": MOST_PLACES})
         if any(_PLACEHOLDER.fullmatch(text) for text in texts) or (
             name == "legal_name" and re.search(r"\[[^\]]+\]", value.legal_name)
         ):
             yield Sentence(N_("%(where)s: “%(text)s” is a placeholder; fill the row in, or leave it out"),
-                           {**facts, "text": one(held)})
+                           {**facts, "text": "; ".join(texts)})
         if any(_FORMULA.match(text) for text in texts):
             yield Sentence(N_("%(where)s: “%(field)s” is a formula; write its value"), facts)
     if value.country and places.country(value.country) != value.country and len(value.country) <= _SHORTER["country"]:

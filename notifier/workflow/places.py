@@ -21,12 +21,21 @@ _ALSO = {
     "JP": "jpn", "CN": "people's republic of china|prc", "PS": "palestine", "CI": "ivory coast", "CV": "cape verde",
 }
 _NO_COUNTRY = {"EU", "EZ", "UN", "QO", "ZZ", "XA", "XB"}  # groups and placeholders that the CLDR lists beside countries
-_REGIONS = frozenset(re.split(
+_EEA = frozenset(re.split(
     r"\|",
-    "eu|eea|eueea|europeanunion|europeaneconomicarea|europe|ewr|europaeischeunion|europaischeunion|europa|ue|eee|"
-    "unioneuropeenne|unioneeuropea|see|spazioeconomicoeuropeo|global|globally|worldwide|weltweit|monde|mondial|"
-    "mondiale|nelmondo|international|apac|emea|northamerica|southamerica|asia|africa|oceania|various|multiple"
+    "eu|eea|eueea|euewr|europeanunion|europeaneconomicarea|ewr|europaeischeunion|europaischeunion|"
+    "europaischerwirtschaftsraum|ue|eee|ueeee|uesee|unioneuropeenne|espaceeconomiqueeuropeen|unioneeuropea|see|"
+    "spazioeconomicoeuropeo"
 ))
+_REGIONS = _EEA | frozenset(re.split(
+    r"\|",
+    "europe|europa|global|globally|worldwide|weltweit|monde|mondial|mondiale|nelmondo|international|apac|emea|"
+    "northamerica|southamerica|asia|africa|oceania|various|multiple"
+))
+# Behind a comma these may be states of the US ("Wilmington, DE") as well as countries.
+_AMBIGUOUS = re.compile("AL|AR|AZ|CA|CO|DE|GA|ID|IL|IN|KY|LA|MA|MD|ME|MN|MO|MS|MT|NC|NE|PA|SC|SD|TN|VA")
+_BETWEEN = re.compile(r"(?:[/+;\n]|\s(?:and|or|und|oder|et|ou|e|o|&)\s)(?![^()]*\))")  # places, outside brackets
+_STATES = frozenset({"georgia"})  # states of the US that are called like a country
 
 
 def _fold(text: str) -> str:
@@ -40,7 +49,7 @@ def _codes() -> dict[str, str]:
     for language in ("it", "fr", "de", "en"):
         for code, name in Locale(language).territories.items():
             if len(code) == 2 and code.isalpha() and code not in _NO_COUNTRY:
-                found[_fold(name)] = found[code.casefold()] = code
+                found[_fold(name)] = found[_fold(name.replace("&", "and"))] = found[code.casefold()] = code
     return found | {_fold(name): code for code, names in _ALSO.items() for name in names.split("|")}
 
 
@@ -65,6 +74,44 @@ def several(text: str) -> tuple[str, ...]:
     pieces = tuple(p.strip() for p in re.split(r"[,/+]|\s(?:and|und|et|e|&)\s", text) if p.strip())
     known = all(country(piece) or _region(piece) for piece in pieces)
     return pieces if len(pieces) > 1 and known else (text,)
+
+
+@lru_cache(4096)
+def countries(text: str) -> frozenset[str]:
+    """The countries a place speaks of: "Frankfurt, Germany" and "Frankfurt (DE)" are Germany, "Ireland (support from
+    India)" both; "EU" for somewhere in the EU or EEA. Empty where a part of it cannot be told for sure: what a person
+    has not said is not guessed."""
+    found: set[str] = set()
+    for piece in [text] if country(text) else _BETWEEN.split(text):
+        said = _where(piece)
+        if not said:
+            return frozenset()
+        found |= said
+    return frozenset(found)
+
+
+def _where(piece: str) -> set[str]:
+    """One place's countries: those it names as a whole, at its end or in brackets, and any it mentions besides."""
+    outside = re.sub(r"\(.*?\)", " ", piece).strip(" ,")
+    bracketed = re.findall(r"\((.*?)\)", piece)
+    parts = [part.strip() for part in outside.split(",") if part.strip()]
+    last = country(parts[-1]) if parts else ""
+    if len(parts) > 1 and _AMBIGUOUS.fullmatch(parts[-1].upper()):
+        return set()
+    anchor = next(filter(None, (country(outside), last, *map(country, bracketed))), "")
+    if not anchor and any(_fold(part) in _EEA for part in (*parts[-1:], *bracketed)):
+        anchor = "EU"
+    if not anchor:
+        return set()
+    besides = {code for words in (*parts[:-1], *bracketed) for code in _mentioned(words)}
+    return {anchor} | besides - ({"GE"} if anchor == "US" and any(_fold(p) in _STATES for p in parts) else set())
+
+
+def _mentioned(text: str) -> set[str]:
+    """The countries named anywhere in a text, by a name of four letters or more: a code may be any tongue's word."""
+    words = re.findall(r"[\w'’.-]+", text)
+    phrases = (" ".join(words[n:n + size]) for size in range(1, 5) for n in range(len(words) - size + 1))
+    return {code for phrase in phrases if len(_fold(phrase)) > 3 and (code := _codes().get(_fold(phrase)))}
 
 
 def only_places(text: str) -> bool:

@@ -16,8 +16,9 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, SUBPROCESSOR_FIELDS, EngagementValue, slug
 from notifier.domain.sentences import N_, Sentence
 from notifier.workflow import matching, places
-from notifier.workflow.imports import Entry, Sheet, free
+from notifier.workflow.imports import CONTACT, Entry, Sheet, free
 from notifier.workflow.matching import Likeness, plain
+from notifier.workflow.vendor_contacts import taken_apart
 
 
 @dataclass(frozen=True)
@@ -171,8 +172,13 @@ def _rank(before: EngagementValue, entry: Entry, like: Likeness) -> int:
 
 
 def _settled(before: EngagementValue, entry: Entry) -> EngagementValue:
-    """The engagement with what the row says, where the row says anything else."""
-    return before.with_(**{name: _cell(name, before, entry.value) for name in entry.columns if name != "ref"})
+    """The engagement with what the row says, where the row says anything else. A contact person who stands in one field
+    so far, and in three by now, is no difference."""
+    names = entry.columns - {"ref"}
+    whole = before.contact and not (before.contact_position or before.contact_address)
+    if whole and taken_apart(before.contact) == tuple(getattr(entry.value, name) for name in CONTACT):
+        names -= set(CONTACT)
+    return before.with_(**{name: _cell(name, before, entry.value) for name in names})
 
 
 def _cell(name: str, before: EngagementValue, value: EngagementValue) -> Any:
@@ -180,7 +186,7 @@ def _cell(name: str, before: EngagementValue, value: EngagementValue) -> Any:
     if name == "services":
         new = _slugs(value)
     if name in LISTS:
-        key = places.spelled if name == "locations" else str
+        key = places.spelled if name in ("locations", "remote_access") else str
         return old if sorted(map(key, old)) == sorted(map(key, new)) else new
     if name == "website":
         return old if _address(old) == _address(new) else new

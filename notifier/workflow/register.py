@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Any
 
@@ -12,14 +13,11 @@ from sqlmodel import Session, col, select
 from notifier.domain.changes import Item, shared_fields
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
-from notifier.domain.register import LISTS, EngagementValue, slug
+from notifier.domain.register import FIELDS, SUBPROCESSOR_FIELDS, EngagementValue, slug
 from notifier.tables import Engagement, EngagementService, Service, SubProcessor
 from notifier.workflow import audit
 
-_OWN = (
-    "activity", "data_categories", "data_subjects", "locations", "guarantee", "transfer_basis", "certificates",
-    "own_subprocessors", "since",
-)
+_OWN = tuple(name for name in FIELDS if name not in ("ref", "services", *SUBPROCESSOR_FIELDS))
 
 
 def current(session: Session, on: date | None = None) -> list[EngagementValue]:
@@ -161,7 +159,8 @@ def _link_services(session: Session, row: Engagement, value: EngagementValue) ->
 
 
 def _columns(value: EngagementValue, names: Sequence[str]) -> dict[str, Any]:
-    return {name: list(getattr(value, name)) if name in LISTS else getattr(value, name) for name in names}
+    held = asdict(value)  # transfers become mappings
+    return {name: list(held[name]) if isinstance(held[name], tuple) else held[name] for name in names}
 
 
 def _value(row: Engagement, company: SubProcessor, slugs: Sequence[str]) -> EngagementValue:

@@ -20,6 +20,7 @@ import yaml
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import slug
 from notifier.domain.sentences import N_, Fact, Sentence
+from notifier.domain.transfers import WRITTEN, Transfer
 
 DELIMITERS = (",", ";", "\t")
 MOST_BYTES = 10 * 2**20
@@ -297,6 +298,15 @@ def _cell(given: Any) -> Cell | None:
         return "yes" if given else "no"
     if isinstance(given, str | int | float):
         return str(given).strip()
-    if isinstance(given, list) and len(given) <= MOST_PARTS and all(isinstance(p, str | int | float) for p in given):
-        return tuple(part for part in (str(p).strip() for p in given) if part)
+    if isinstance(given, list) and len(given) <= MOST_PARTS:
+        parts = [_part(each) for each in given]
+        return None if None in parts else tuple(filter(None, parts))
     return None
+
+
+def _part(given: Any) -> str | None:
+    """One of several things as text; a transfer, as our own JSON has it, as a cell would have it."""
+    if isinstance(given, dict) and given.keys() <= vars(Transfer("")).keys() and {
+        given.get("gdpr", ""), given.get("fadp", "")} <= WRITTEN.keys():
+        return str(Transfer(**{name: str(value) for name, value in {"place": "", **given}.items()}))
+    return str(given).strip() if isinstance(given, str | int | float) else None

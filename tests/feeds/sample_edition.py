@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime
 from feeds import Site
 from notifier.domain.listing import ListedService, ListValue, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
+from notifier.domain.transfers import Transfer
 
 SITE = Site("https://lists.example.com", ("en", "de"))
 SHA256 = "5f" * 32
@@ -18,15 +19,20 @@ HOSTING = EngagementValue(
 MAILER = EngagementValue(
     ref="post-mail", legal_name="Post & Mail Ltd", address="1 Quay, Dublin 1, Ireland", country="IE",
     activity="Sending of e-mail", data_categories=("E-mail address",), services=("platform",),
-    guarantee="Data Processing Addendum",
+    guarantee="Data Processing Addendum", contact="Ines Post", contact_position="Data protection officer",
+    contact_address="privacy@post.example", locations=("IE",), remote_access=("IN",),
+    transfers=(Transfer("IN", "scc_3", "scc_3", "signed on 1 March 2026; annex 2"),), own_subprocessors="none",
 )
 NEW_MAILER = MAILER.with_(
     ref="letters", legal_name="Letters B.V.", address="Kade 5, 1011 Amsterdam, Netherlands", country="NL",
+    contact="Jan Brief", contact_address="privacy@letters.example", locations=("NL",), remote_access=(), transfers=(),
 )
 COUNTER = EngagementValue(
     ref="counter", legal_name="Counter, Inc.", address="1 Front Street, San Francisco, USA", country="US",
     activity="Analysis of usage", data_categories=("Use of online services",), services=("insights",),
     guarantee="Data Processing Addendum", transfer_basis="EU standard contractual clauses",
+    special_categories=("Health data",), locations=("US",), transfers=(Transfer("US", "dpf", "scc"),),
+    delimitation="It measures, we judge.", duration="Two years",
 )
 
 

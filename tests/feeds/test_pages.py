@@ -187,3 +187,21 @@ def test_every_cell_of_a_stacking_table_carries_its_label():
     for page in pages().values():
         for _, attrs in page.all("td"):
             assert attrs["data-label"] and attrs["role"] == "cell"
+
+
+def test_the_list_tells_whom_to_write_to_what_is_reached_from_where_and_on_what_basis():
+    words = pages()["/"].text
+    assert "Contact person: Ines Post, Data protection officer, privacy@post.example" in words
+    assert "Remote access from: India" in words
+    assert ("Transfer basis by place: India: standard contractual clauses, module 3 (processor to processor) under the "
+            "GDPR and the FADP, signed on 1 March 2026; annex 2") in words
+    old = replace(VALUE, engagements=(HOSTING,))
+    assert "Remote access" not in pages(old)["/"].text and "Contact person" not in pages(old)["/"].text
+
+
+def test_a_change_tells_every_field_in_words():
+    words = pages()["/changes/C-2026-009"].text
+    for said in ("Special categories of data Health data", "Delimitation of responsibilities It measures, we judge.",
+                 "Duration of processing Two years", "Places of processing United States",
+                 "United States: Data Privacy Framework under the GDPR, standard contractual clauses under the FADP"):
+        assert said in words

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import feeds
 from feeds.register import as_csv
 from notifier.domain.listing import ListValue
-from notifier.domain.register import FIELDS
+from notifier.domain.register import FIELDS, LATER_FIELDS
 from tests.feeds.sample_edition import CHANGES, HOSTING, MAILER, SHA256, SITE, VALUE
 
 
@@ -64,6 +64,7 @@ def test_the_json_list_obeys_its_own_schema():
 @pytest.mark.parametrize(
     ("path", "wrong"),
     [(("sha256",), "x"), (("edition",), "1"), (("engagements", 0, "locations"), "Zurich"),
+     (("engagements", 1, "transfers", 0, "gdpr"), "shield"), (("engagements", 1, "transfers"), "SCC"),
      (("changes", 0, "kind"), "rename"), (("announced", 0, "items", 0, "after"), {})],
 )
 def test_the_schema_finds_what_is_wrong(path, wrong):
@@ -85,6 +86,14 @@ def test_a_reader_can_recompute_the_hash_from_the_json():
     assert sha256(rfc8785.dumps(read)).hexdigest() == claimed == digest
 
 
+def test_an_edition_from_before_the_later_fields_obeys_the_schema_and_keeps_its_form():
+    schema = json.loads(published("/schemas/subprocessors-1.json"))
+    old = replace(VALUE, engagements=(HOSTING,), changes=())
+    value = json.loads(published("/subprocessors.json", old))
+    assert faults(schema, value, schema) == []
+    assert set(value["engagements"][0]) == set(schema["$defs"]["engagement"]["required"]) == set(FIELDS) - LATER_FIELDS
+
+
 def test_announced_changes_carry_their_planned_start_and_no_last_day():
     announced = json.loads(published("/subprocessors.json"))["announced"]
     assert [change["planned_start"] for change in announced] == ["2026-05-09", "2026-05-07"]
@@ -103,6 +112,8 @@ def test_the_csv_has_the_register_columns_and_one_row_per_current_engagement():
     assert tuple(rows[0]) == FIELDS
     assert [row[1] for row in rows[1:]] == [HOSTING.legal_name, MAILER.legal_name]
     assert dict(zip(FIELDS, rows[1], strict=True))["data_categories"] == "Name; E-mail address"
+    assert dict(zip(FIELDS, rows[2], strict=True))["transfers"] == (
+        "IN: SCC module 3 / SCC module 3 (signed on 1 March 2026; annex 2)")
     assert text.endswith("\r\n") and text.count("\r\n") == 3
 
 

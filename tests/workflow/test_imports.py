@@ -5,22 +5,27 @@ from __future__ import annotations
 import codecs
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import feeds
 from notifier.domain.changes import Item, kind_of
+from notifier.domain.listing import ListedService
 from notifier.domain.people import ContactRole
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import EngagementValue
+from notifier.domain.transfers import Transfer
 from notifier.house import House
 from notifier.workflow import customers
 from notifier.workflow.customer_imports import completed, read_customers
 from notifier.workflow.imports import Sheet, read_register
 from notifier.workflow.proposals import Answers, propose
 from tests import factory
+from tests.feeds.sample_edition import SITE, VALUE
 
 HOST = EngagementValue(ref="host", legal_name="Host GmbH", activity="Hosting", address="Ring 3, Berlin",
                        locations=("Berlin", "Bern"), services=("platform",), since="2024-01-01")
@@ -54,10 +59,24 @@ def test_a_name_column_is_understood_in_four_languages(heading: str, field: str)
     ("Garantie", "guarantee"), ("Garanzie", "guarantee"), ("Guarantee under DSG and GDPR", "guarantee"),
     ("Land", "country"), ("Pays", "country"), ("Paese", "country"), ("Ort der Verarbeitung", "locations"),
     ("Lieux de traitement", "locations"), ("Betroffene Personen", "data_subjects"), ("seit", "since"),
+    ("Places of processing and remote access", "locations"), ("Remote access from", "remote_access"),
+    ("Fernzugriff", "remote_access"), ("Accès à distance", "remote_access"), ("Accesso remoto", "remote_access"),
+    ("Sensitive data", "special_categories"), ("Besondere Kategorien", "special_categories"),
+    ("Données sensibles", "special_categories"), ("Categorie particolari", "special_categories"),
+    ("Contact role", "contact_position"), ("Funktion der Kontaktperson", "contact_position"),
+    ("Fonction du contact", "contact_position"), ("Ruolo del contatto", "contact_position"),
+    ("E-mail", "contact_address"), ("Contact (phone)", "contact_address"), ("Telefon", "contact_address"),
+    ("Courriel", "contact_address"), ("Recapito", "contact_address"), ("Duration of processing", "duration"),
+    ("Laufzeit", "duration"), ("Durée du traitement", "duration"), ("Durata", "duration"),
+    ("Division of responsibilities", "delimitation"), ("Abgrenzung der Verantwortlichkeiten", "delimitation"),
+    ("Délimitation des responsabilités", "delimitation"), ("Delimitazione", "delimitation"),
+    ("transfers", "transfers"), ("Übermittlungsgrundlage je Ort", "transfers"), ("Transferts par lieu", "transfers"),
+    ("Trasferimenti per luogo", "transfers"),
 ])
 def test_other_columns_are_understood_in_four_languages(heading: str, field: str) -> None:
     others = "Name,Activity" if field != "activity" else "Name,Website"
-    sheet = register(f"{others},{heading}\nHost GmbH,x,DE\n")
+    sheet = register(f"{others},{heading}\nHost GmbH,x,DE: none needed\n" if field == "transfers" else
+                     f"{others},{heading}\nHost GmbH,x,DE\n")
     assert field in sheet.columns
     assert sheet.unknown == ()
 
@@ -81,6 +100,65 @@ def test_lists_are_split_at_semicolons_and_lines_and_never_at_commas() -> None:
     assert value.activity == "Mails (news), CRM"
     assert value.locations == ("Bern", "Zürich", "Genf")
     assert value.data_categories == ("name, phone",)
+
+
+def test_a_cell_of_the_contact_person_fills_three_fields_and_columns_of_their_own_go_before() -> None:
+    value = register('name,activity,contact\nA,B,"Jane Roe, DPO, jane@a.example"\n').values[0]
+    assert (value.contact, value.contact_position, value.contact_address) == ("Jane Roe", "DPO", "jane@a.example")
+    sheet = register("name,activity,contact,contact e-mail\nA,B,privacy@a.example,legal@a.example\nC,D,Eve,\n")
+    assert [(v.contact, v.contact_address) for v in sheet.values] == [
+        ("privacy@a.example", "legal@a.example"), ("Eve", "")]
+    alone = register("name,activity,contact\nA,B,Jane Roe\n")
+    assert "contact_address" not in alone.columns
+    page = b"| name | activity | contact |\n|--|--|--|\n| A | B | [Jane](mailto:j@a.example) |\n"
+    linked = read_register("a.md", page)
+    assert (linked.values[0].contact, linked.values[0].contact_address) == ("Jane", "j@a.example")
+
+
+def test_a_cell_of_transfers_is_read_and_its_words_are_kept_where_it_cannot_be() -> None:
+    text = ("name;activity;locations;transfers;transfer basis\n"
+            'A;B;"US, India";"US: DPF / SCC module 3 (annex)\nIndia: SCC";\n'
+            "C;D;India;as agreed in writing;contracts\nE;F;India;India: SCC, and by letter: yes;\nG;H;CH;none;\n")
+    sheet = register(text)
+    assert [(v.transfers, v.transfer_basis) for v in sheet.values] == [
+        ((Transfer("US", "dpf", "scc_3", "annex"), Transfer("India", "scc", "scc")), ""),
+        ((), "contracts; as agreed in writing"),
+        ((Transfer("India", "scc", "scc", "and by letter: yes"),), ""), ((), "")]
+    assert "transfers" not in sheet.entries[1].columns
+
+
+def test_a_cell_of_special_categories_or_remote_access_says_none_or_several() -> None:
+    sheet = register('name,activity,sensitive data,remote access\nA,B,no,"India, US"\nC,D,health;religion,none\n')
+    assert [(v.special_categories, v.remote_access) for v in sheet.values] == [
+        ((), ("India", "US")), (("health", "religion"), ())]
+
+
+FULL = HOST.with_(
+    contact="Jane Roe", contact_position="DPO", contact_address="jane@host.example", country="DE",
+    special_categories=("health",), remote_access=("IN",), delimitation="It acts on instruction.", duration="Two years",
+    transfers=(Transfer("IN", "scc_3", "scc_3", "annex 2; clause 4"), Transfer("US", "", "other", "consent")),
+)
+
+
+@pytest.mark.parametrize("name", ["/subprocessors.csv", "/subprocessors.json"])
+def test_the_published_list_is_taken_back_as_it_was_and_proposes_nothing(name: str) -> None:
+    value = replace(VALUE, engagements=(FULL, MAIL), changes=(), services=(ListedService("platform", "Platform"),))
+    sheet = read_register(name[1:], feeds.render(value, "0" * 64, SITE)[name].body)
+    assert sheet.values == (FULL, MAIL)
+    assert propose([FULL, MAIL], sheet).changes == ()
+
+
+def test_a_contact_that_stood_in_one_field_so_far_is_no_change() -> None:
+    text = 'name,activity,contact\nHost GmbH,Hosting,"Jane Roe, DPO, jane@host.example"\n'
+    assert differences([HOST.with_(contact="Jane Roe, DPO, jane@host.example")], register(text)) == []
+    (item,) = differences([HOST.with_(contact="Jon Doe, DPO")], register(text))
+    assert item.after is not None
+    assert (item.after.contact, item.after.contact_position) == ("Jane Roe", "DPO")
+
+
+def test_a_list_that_names_more_places_than_any_does_is_refused() -> None:
+    with pytest.raises(Refusal, match="names more than 300 places"):
+        register(f"name,activity,locations\nA,B,{';'.join(f'P{n}' for n in range(301))}\n")
 
 
 def test_unknown_columns_are_reported_and_kept_out() -> None:

@@ -163,13 +163,15 @@ def test_a_list_of_names_alone_keeps_every_engagement_of_a_company() -> None:
 
 # Properties -----------------------------------------------------------------------------------------------------------
 
-COLUMNS = ("name", "activity", "country", "locations", "data", "services", "guarantee")
+COLUMNS = ("name", "activity", "country", "locations", "data", "services", "guarantee", "transfers", "contact")
 WORD = st.text("abcdefg XYZ", min_size=1, max_size=12).map(lambda text: f"Q{text}".strip())
 ROW = st.tuples(st.sampled_from(["Alpha Inc.", "Alpha GmbH", "alpha", "Beta (B)", "Gamma AG"]) | WORD,
                 st.sampled_from(["Hosting", "Hosting of mail", "CRM"]) | WORD,
                 st.sampled_from(["CH", "USA", "Irland", ""]),
                 st.sampled_from(["Bern", "Ireland, USA", "Cork; Oslo", ""]),
-                WORD, st.sampled_from(["", "web; api", "web"]), WORD)
+                WORD, st.sampled_from(["", "web; api", "web"]), WORD,
+                st.sampled_from(["", "USA: DPF", "USA: DPF; Japan: SCC / BCR", "as agreed", "USA: SCC; as agreed"]),
+                st.sampled_from(["", "Jane Roe", "Jane Roe, DPO, jane@q.example", "privacy@q.example"]))
 ROWS = st.lists(ROW, min_size=1, max_size=7)
 
 
@@ -178,7 +180,8 @@ def told(found: Proposal) -> tuple[set[frozenset[tuple[object, object]]], set[tu
     def value(given: EngagementValue | None) -> object:
         if given is None:
             return None
-        return tuple(frozenset(v) if isinstance(v, list) else v for k, v in given.to_json().items() if k != "ref")
+        return tuple((k, frozenset(map(str, v)) if isinstance(v, list) else v)
+                     for k, v in given.to_json().items() if k != "ref")
 
     def items(change: Sequence[Item]) -> frozenset[tuple[object, object]]:
         return frozenset((value(item.before), value(item.after)) for item in change)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID, uuid4
 
 from flask import Response, g, request
 from sqlmodel import Session
@@ -20,40 +19,11 @@ from notifier.domain.sentences import N_
 from notifier.domain.states import ChangeState
 from notifier.web.access import staff
 from notifier.web.console import changes as change_pages
-from notifier.web.console.desk import acting, bp, day_of, done, page
+from notifier.web.console.desk import acting, bp, day_of, done, page, refuse_overtaken
+from notifier.web.console.engagement_form import CHOICES, CONTACT, HINTS, SHORT, Section, section, typed
 from notifier.web.pages import house
 from notifier.workflow import calendars, changes, corrections, register, settings
 from notifier.workflow.corrections import Corrected
-
-HINTS: Mapping[str, str] = {
-    "ref": N_("Part of addresses; made from the name where this stays empty."),
-    "legal_name": N_("As registered, with its legal form."),
-    "also_known_as": N_("Brands and earlier names."),
-    "address": N_("The registered office, in full."),
-    "country": N_("Of the registered office: two letters, such as CH, or its name."),
-    "contact": N_("Who answers for data protection there."),
-    "relation": N_("For instance: affiliate, processor’s own group, independent company."),
-    "activity": N_("What it does for us, in a sentence a customer understands."),
-    "data_categories": N_("Which kinds of personal data it can see or holds."),
-    "data_subjects": N_("Whose data: employees, customers’ customers, applicants."),
-    "locations": N_("Every place of storage, and every place somebody can reach the data from."),
-    "guarantee": N_("For instance: contract under Art. 28 GDPR and Art. 9 DSG."),
-    "transfer_basis": N_("Outside adequate countries: standard contractual clauses and their module, or another."),
-    "certificates": N_("For instance: ISO/IEC 27001, SOC 2 Type II."),
-    "own_subprocessors": N_("Who it engages in turn, or where its list stands."),
-    "since": N_("A day or a year, where it has begun before."),
-}
-SHORT = frozenset({"ref", "legal_name", "country", "registration_no", "website", "contact", "relation", "since"})
-
-
-@dataclass(frozen=True)
-class Section:
-    """One engagement in the form: its number, what it was before, and what stands in each field now."""
-
-    number: int
-    before: EngagementValue | None
-    values: Mapping[str, Any]
-    fields: tuple[str, ...]
 
 
 @bp.get("/changes/new")
@@ -72,13 +42,14 @@ def _new_form(kind: ChangeKind, ref: str, refusal: Refusal | None = None) -> Res
         before = register.one(db, ref) if ref else None
         if kind is ChangeKind.REPLACE and before is not None:
             start = EngagementValue(activity=before.activity, services=before.services,
-                                    data_categories=before.data_categories, data_subjects=before.data_subjects)
+                                    data_categories=before.data_categories, data_subjects=before.data_subjects,
+                                    special_categories=before.special_categories)
         else:
             start = before or EngagementValue()
         after = None if kind is ChangeKind.REMOVE else start
-        section = _section(1, before, after, own_ref=kind is not ChangeKind.MODIFY)
-        return _form(db, [section], refusal, address="/console/changes/new", kind=kind, ref=ref, change=None,
-                     reason="", planned_start=None, separable="no")
+        only = section(1, before, after, own_ref=kind is not ChangeKind.MODIFY)
+        return _form(db, [only], refusal, address="/console/changes/new", kind=kind, ref=ref, change=None,
+                     reason="", planned_start=None, separable="no", nonce=_nonce() or uuid4())
 
 
 @bp.post("/changes/new")
@@ -92,11 +63,11 @@ def propose() -> Response | Answer:
     try:
         with acting() as db:
             item = changes.draft(
-                db, kind, ref=ref, replaces=ref, values={} if kind is ChangeKind.REMOVE else _typed(1),
+                db, kind, ref=ref, replaces=ref, values={} if kind is ChangeKind.REMOVE else typed(1),
             )
             change = changes.propose(
                 db, [item], reason=request.form.get("reason", ""), planned_start=_start(),
-                separable=_separable(), actor=g.actor, now=clock.now(),
+                separable=_separable(), nonce=_nonce(), actor=g.actor, now=clock.now(),
             )
     except Refusal as refusal:
         return _new_form(kind, ref, refusal)
@@ -117,7 +88,7 @@ def _edit_form(ref: str, refusal: Refusal | None = None) -> Response:
         if change.state not in changes.EDITABLE and refusal is None:
             raise Refusal("no_such_move", state=str(change.state), action="edit")
         items = changes.items_of(db, change)
-        sections = [_section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
+        sections = [section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
         return _form(
             db, sections, refusal, address=f"/console/changes/{ref}/edit", kind=ChangeKind(change.kind), ref="",
             change=change, reason=change.reason, planned_start=change.planned_start, separable=change.separable,
@@ -130,8 +101,10 @@ def edit(ref: str) -> Response | Answer:
     """Rewrites a draft. Whoever does so cannot be the one to approve it."""
     try:
         with acting() as db:
-            before = changes.items_of(db, changes.get(db, ref, lock=True))
-            items = [changes.redraft(item, _typed(n)) for n, item in enumerate(before, 1)]
+            change = changes.get(db, ref, lock=True)
+            refuse_overtaken(change)
+            before = changes.items_of(db, change)
+            items = [changes.redraft(item, typed(n)) for n, item in enumerate(before, 1)]
             changes.edit(db, ref, items, reason=request.form.get("reason", ""), planned_start=_start(),
                          separable=_separable(), actor=g.actor, now=clock.now())
     except Refusal as refusal:
@@ -152,7 +125,7 @@ def _correct_form(ref: str, refusal: Refusal | None = None) -> Response:
         if change.state != ChangeState.ANNOUNCED and refusal is None:
             raise Refusal("no_such_move", state=str(change.state), action="correct")
         items = changes.items_of(db, change)
-        sections = [_section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
+        sections = [section(n, i.before, i.after, own_ref=False) for n, i in enumerate(items, 1)]
         return _form(
             db, sections, refusal, address=f"/console/changes/{ref}/correct", kind=ChangeKind(change.kind), ref="",
             change=change, reason="", planned_start=change.planned_start, separable=change.separable, correcting=True,
@@ -165,11 +138,15 @@ def correct(ref: str) -> Response | Answer:
     """Corrects what was told: informs at once, or asks a second person where customers get time anew."""
     try:
         with acting() as db:
-            before = changes.items_of(db, changes.get(db, ref, lock=True))
-            items = [item if item.after is None else Item(item.before, item.after.with_(**changes.cleaned(_typed(n))))
+            change = changes.get(db, ref, lock=True)
+            refuse_overtaken(change)
+            before = changes.items_of(db, change)
+            items = [item if item.after is None else Item(item.before, item.after.with_(**changes.cleaned(typed(n))))
                      for n, item in enumerate(before, 1)]
             made = corrections.correct(db, ref, items, request.form.get("reason", ""), planned_start=_start(),
                                        actor=g.actor, now=clock.now())
+            if corrections.announces(made):
+                house().preflight(db, clock.now())
     except Refusal as refusal:
         return _correct_form(ref, refusal)
     return _corrected(ref, made)
@@ -195,32 +172,18 @@ def _form(db: Session, sections: list[Section], refusal: Refusal | None, **value
     return page(
         "change_form.html", refusal=refusal, correcting=values.pop("correcting", False),
         sections=sections, kinds=KIND_NAMES, fields=FIELD_NAMES, hints=HINTS,
-        lists=LISTS, short=SHORT, needed=ASKED_BY_LAW, services=register.services(db),
+        lists=LISTS, short=SHORT, contact=CONTACT, bases=CHOICES, needed=ASKED_BY_LAW,
+        services=register.services(db),
         earliest=_earliest(db, clock.now()), separables=change_pages.SEPARABLE, **values,
     )
 
 
-def _section(number: int, before: EngagementValue | None, after: EngagementValue | None, *, own_ref: bool) -> Section:
-    """The fields as typed, where the form comes back, else as they stand."""
-    if after is None:
-        return Section(number, before, {}, ())
-    names = tuple(name for name in FIELD_NAMES if name != "ref" or own_ref)
-    typed = _typed(number) if request.method == "POST" else {}
-    values = {name: typed.get(name, getattr(after, name)) for name in names}
-    return Section(number, before, values, names)
-
-
-def _typed(number: int) -> dict[str, Any]:
-    """What the form says of one engagement: lists by one per line, services by their boxes."""
-    found: dict[str, Any] = {}
-    for name in FIELD_NAMES:
-        key = f"{number}.{name}"
-        if name == "services":
-            found[name] = tuple(request.form.getlist(key))
-        elif key in request.form:
-            given = request.form[key]
-            found[name] = tuple(line.strip() for line in given.splitlines() if line.strip()) if name in LISTS else given
-    return found
+def _nonce() -> UUID | None:
+    """What makes a form sent twice one draft."""
+    try:
+        return UUID(request.form.get("nonce", ""))
+    except ValueError:
+        return None
 
 
 def _start() -> date | None:
