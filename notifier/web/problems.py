@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Flask, Response, g, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from notifier import text
 from notifier.domain.refusals import Refusal
@@ -33,19 +34,64 @@ WORDS = {
     500: N_("Nothing was saved. Try again in a moment; if it stays so, write to us."),
 }
 
+KINDS = {
+    400: "The request cannot be read",
+    401: "It has to be known who asks",
+    403: "This is not possible with these rights",
+    404: "There is no such thing",
+    405: "This address takes no such request",
+    409: "This cannot be done now",
+    413: "The request is too large",
+    415: "The body is of another kind than is read here",
+    422: "Something in the request has to be mended",
+    500: "Something went wrong on our side",
+    503: "The service is busy or not ready",
+}
+"""What programs are told by status; they are spoken to in English."""
+
+
+class Problem(Exception):
+    """A no of the API itself, not of any rule: `status`, a `code` for programs, `words` for people. `errors` are what
+    is wrong in the request, each with a `pointer` into the body or the name of a `parameter`."""
+
+    def __init__(
+        self, status: int, code: str, words: str, *, errors: Sequence[Mapping[str, str]] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(words)
+        self.status, self.code, self.words = status, code, words
+        self.errors, self.headers = tuple(errors), dict(headers or {})
+
 
 def install(app: Flask) -> None:
     """Registers how every refusal and every failure is answered."""
+    app.register_error_handler(Problem, told)
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(HTTPException, failed)
     app.register_error_handler(Exception, broken)
 
 
+def told(problem: Problem) -> tuple[Response, int]:
+    """The API said no: RFC 9457. `type` is an address of our own that names the code, and stays."""
+    title = KINDS.get(problem.status, KINDS[400] if problem.status < 500 else KINDS[500])
+    body: dict[str, Any] = {
+        "type": f"/problems/{problem.code}", "title": title, "status": problem.status, "detail": problem.words,
+        "instance": request.path, "code": problem.code,
+    }
+    if problem.errors:
+        body["errors"] = [dict(error) for error in problem.errors]
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(json.dumps(body), content_type="application/problem+json", headers=headers), problem.status
+
+
 def refused(error: Refusal) -> tuple[Response, int]:
     """A rule or a verb said no."""
     status = error.family.value
+    if _for_programs():
+        errors = [{"detail": str(detail)} for detail in error.details]
+        return told(Problem(status, error.code, str(error.sentence), errors=errors))
     said = [text.say(error.sentence, _language()), *(text.say(d, _language()) for d in error.details)]
-    return _answer(status, error.code, said[0], said[1:])
+    return _page(status, said[0], said[1:])
 
 
 def failed(error: HTTPException) -> tuple[Response, int] | Response:
@@ -53,33 +99,31 @@ def failed(error: HTTPException) -> tuple[Response, int] | Response:
     status = error.code or 500
     if status < 400:
         return error.get_response()  # type: ignore[return-value]
+    if _for_programs():
+        allowed = error.valid_methods if isinstance(error, MethodNotAllowed) else None
+        code = (error.name or "error").lower().replace(" ", "_")
+        words = KINDS.get(status) or error.description or KINDS[400]
+        return told(Problem(status, code, words, headers={"Allow": ", ".join(sorted(allowed))} if allowed else {}))
     words = text.gettext(_language())(WORDS.get(status, "")) if status in WORDS else (error.description or "")
-    return _answer(status, (error.name or "error").lower().replace(" ", "_"), words, [])
+    return _page(status, words, [])
 
 
 def broken(error: Exception) -> tuple[Response, int]:
     """A fault of ours: logged whole, told in one sentence."""
     # The rule, never the path: a path under /n/ or /o/ holds a token that opens somebody's notice or case.
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown address", exc_info=error)
-    return _answer(500, "internal", text.gettext(_language())(WORDS[500]), [])
+    if _for_programs():
+        return told(Problem(500, "internal", "Nothing was saved. Try again in a moment."))
+    return _page(500, text.gettext(_language())(WORDS[500]), [])
 
 
-def _answer(status: int, code: str, words: str, details: list[str]) -> tuple[Response, int]:
+def _page(status: int, words: str, details: list[str]) -> tuple[Response, int]:
     title = text.gettext(_language())(TITLES.get(status, TITLES[500]))
-    if request.path.startswith(("/api/", "/webhooks/")):
-        body: dict[str, Any] = {
-            "type": f"/problems/{code}", "title": title, "status": status, "detail": words, "code": code,
-        }
-        if details:
-            body["errors"] = [{"detail": detail} for detail in details]
-        answer = Response(_json(body), content_type="application/problem+json")
-    else:
-        answer = html("public/problem.html", heading=title, words=words, details=details)
-    return answer, status
+    return html("public/problem.html", heading=title, words=words, details=details), status
 
 
-def _json(body: dict[str, Any]) -> str:
-    return json.dumps(body, ensure_ascii=False)
+def _for_programs() -> bool:
+    return request.path.startswith(("/api/", "/webhooks/"))
 
 
 def _language() -> str:
