@@ -18,7 +18,7 @@ def audit() -> None:
 @audit.command()
 @jsonable
 def verify(as_json: bool) -> int:
-    """Recomputes the chain and compares every row's state with it. Exits 1 where something does not fit."""
+    """Recomputes the chain and holds every row against it. Exits 1 where one was altered, removed or added since."""
     from notifier.workflow import verify as check
 
     with reading() as act:
@@ -27,7 +27,7 @@ def verify(as_json: bool) -> int:
     if as_json:
         show_json({"sound": not faults, "entries": seq, "faults": faults})
     elif not faults:
-        click.echo(f"The chain is sound: {seq} entries, and every row's state follows from them.")
+        click.echo(f"The chain is sound: {seq} entries, and every row is as they tell it.")
     else:
         for fault in faults:
             click.echo(fault)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 from sqlmodel import Session, col, select
 
-from notifier.cli.acting import Noun, administering, opened, person, reading, signed
+from notifier.cli.acting import Noun, acting, administering, opened, person, reading, signed
 from notifier.cli.printing import jsonable, listed, show_json
 from notifier.domain.people import Role
 from notifier.domain.refusals import Refusal
@@ -66,11 +66,11 @@ def add_user(
         click.echo(f"{user.email} added: {', '.join(user.roles)}.")
 
 
-def _password(from_stdin: bool) -> str:
+def _password(from_stdin: bool, way_out: str = "Give a password with --password-stdin, or --no-password.") -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     if not sys.stdin.isatty():
-        raise click.UsageError("Give a password with --password-stdin, or --no-password.")
+        raise click.UsageError(way_out)
     typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     return typed
 
@@ -96,6 +96,51 @@ def disable_user(email: str) -> None:
     with administering(opened()) as act:
         people.disable(act.session, people.by_email(act.session, email), actor=act.actor, now=act.now)
     click.echo(f"{email} can no longer act.")
+
+
+@users.command("password")
+@click.argument("email")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of stdin.")
+@signed
+def set_password(email: str, password_stdin: bool, as_email: str) -> None:
+    """Sets a person's password: one's own, or as an administrator anybody's. Ends that person's sign-ins.
+
+    \b
+    notifier users password paul@processor.example
+    """
+    password = _password(password_stdin, "Give the new password with --password-stdin.")
+    with acting(as_email) as act:
+        people.set_password(act.session, people.by_email(act.session, email), password, actor=act.actor, now=act.now)
+    click.echo(f"{email} has a new password; whoever was signed in by that name is signed out.")
+
+
+@users.command("roles")
+@click.argument("email")
+@click.option("--add", "added", type=_roles, metavar="ROLE", multiple=True, help="Repeat it for several.")
+@click.option("--remove", "removed", type=_roles, metavar="ROLE", multiple=True, help="Repeat it for several.")
+@click.option("--reason", default="", help="Why, for the log.")
+@jsonable
+@signed
+def set_roles(
+    email: str, added: tuple[list[Role], ...], removed: tuple[list[Role], ...], reason: str, as_json: bool,
+    as_email: str,
+) -> None:
+    """Gives roles to a person, or takes them away, as an administrator.
+
+    \b
+    notifier users roles olga@processor.example --add privacy --remove ops
+    """
+    if not added and not removed:
+        raise click.UsageError("Give --add or --remove, with a role.")
+    with acting(as_email) as act:
+        user = people.by_email(act.session, email)
+        wanted = {Role(role) for role in user.roles} | {role for given in added for role in given}
+        wanted -= {role for given in removed for role in given}
+        said = _user(people.set_roles(act.session, user, wanted, reason, actor=act.actor, now=act.now))
+    if as_json:
+        show_json(said)
+    else:
+        click.echo(f"{user.email} has the roles {', '.join(user.roles)} now.")
 
 
 def _user(user: User) -> dict[str, Any]:

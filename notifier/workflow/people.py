@@ -18,6 +18,8 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.tables import ApiToken, Countersignature, User
 from notifier.workflow import audit
+from notifier.workflow import lengths as lengths  # every house loads this module: from here on its sessions refuse
+from notifier.workflow import written as written  # what is too long, and tell the log what they write
 
 LEAST_PASSWORD = 10  # characters; NIST 800-63B asks for 8 and for length over rules
 _hasher = PasswordHasher()
@@ -57,23 +59,67 @@ def add(
 
 
 def disable(session: Session, user: User, *, actor: Actor, now: datetime) -> None:
-    """Ends a person's access at once: sign-ins and tokens. Raises Refusal role_missing, last_admin."""
+    """Ends a person's access at once: sign-ins and tokens. Raises Refusal role_missing, last_admin, unknown_person for
+    one whose access has ended already."""
     _refuse_others(actor)
-    admins = [u for u in people(session) if Role.ADMIN in u.roles and u.disabled_at is None]
-    if [u.id for u in admins] == [user.id]:
-        raise Refusal("last_admin")
+    _refuse_last_admin(session, user)
+    if user.disabled_at is not None:
+        raise Refusal("unknown_person", email=user.email)
     user.disabled_at = now
     user.session_epoch += 1
     audit.note(session, "disable", "user", str(user.id), actor=actor, now=now)
 
 
-def sign_in(session: Session, email: str, password: str, *, door: Door, now: datetime) -> User:
-    """The person with this address and password. Raises Refusal sign_in_failed, the same for either mistake."""
-    user = session.exec(select(User).where(User.email == email.strip().lower())).first()
+def set_roles(
+    session: Session, user: User, roles: Iterable[Role], reason: str = "", *, actor: Actor, now: datetime
+) -> User:
+    """Gives a person exactly these roles; they hold from the next request on. Raises Refusal role_missing, last_admin,
+    nothing_changes, or bad_value where no role would be left."""
+    _refuse_others(actor)
+    wanted, before = sorted(set(roles)), list(user.roles)
+    if not wanted:
+        raise Refusal("bad_value", field=N_("Roles"), problem=N_("choose at least one"))
+    if wanted == sorted(before):
+        raise Refusal("nothing_changes")
+    if Role.ADMIN not in wanted:
+        _refuse_last_admin(session, user)
+    user.roles = [str(role) for role in wanted]
+    audit.note(session, "set_roles", "user", str(user.id), actor=actor, now=now, reason=reason.strip(),
+               refs={"before": before, "after": list(user.roles)})
+    return user
+
+
+def set_password(session: Session, user: User, password: str, *, actor: Actor, now: datetime) -> User:
+    """A new password, set by the person itself or by an administrator; every sign-in of that person ends. Raises
+    Refusal role_missing, weak_password."""
+    if not actor.is_person(user.id):
+        _refuse_others(actor)
+    user.password_hash = _hashed(password)
+    user.session_epoch += 1
+    audit.note(session, "set_password", "user", str(user.id), actor=actor, now=now)
+    return user
+
+
+def refuse_wrong(user: User | None, password: str) -> None:
+    """Raises Refusal sign_in_failed where this is not the person's password, and takes as long where there is none."""
     try:
         _hasher.verify((user and user.password_hash) or _nobody(), password)
     except (VerifyMismatchError, InvalidHashError):
         raise Refusal("sign_in_failed") from None
+
+
+def _refuse_last_admin(session: Session, user: User) -> None:
+    """Of two administrators who end each other at once, the second waits here, and is the last one then."""
+    rows = session.exec(select(User).order_by(col(User.id)).with_for_update().execution_options(populate_existing=True))
+    admins = [row.id for row in rows if Role.ADMIN in row.roles and row.disabled_at is None]
+    if admins == [user.id]:
+        raise Refusal("last_admin")
+
+
+def sign_in(session: Session, email: str, password: str, *, door: Door, now: datetime) -> User:
+    """The person with this address and password. Raises Refusal sign_in_failed, the same for either mistake."""
+    user = session.exec(select(User).where(User.email == email.strip().lower())).first()
+    refuse_wrong(user, password)
     if user is None or not user.password_hash or user.disabled_at is not None:
         raise Refusal("sign_in_failed")
     if _hasher.check_needs_rehash(user.password_hash):

@@ -16,15 +16,17 @@ from notifier.tables import Setting
 from notifier.workflow import audit
 
 LANGUAGE = "organisation.language"
+SECRECY = "organisation.customers_bound_by_secrecy"
 
 
 def seed(
-    session: Session, organisation: Organisation, terms: Terms, language: str, *, actor: Actor, now: datetime
+    session: Session, organisation: Organisation, terms: Terms, language: str, secrecy: bool = False, *, actor: Actor,
+    now: datetime,
 ) -> bool:
     """Writes the environment's values as settings, unless there are settings already. True if it did."""
     if session.exec(select(Setting.key)).first() is not None:
         return False
-    values = _flat(organisation, terms, language)
+    values = _flat(organisation, terms, language, secrecy)
     session.add_all(Setting(key=key, value=value, changed_at=now) for key, value in values.items())
     audit.note(session, "seed", "settings", "", actor=actor, now=now, count=len(values), detail={"after": values})
     return True
@@ -39,6 +41,13 @@ def language(session: Session) -> str:
     """The organisation's first language."""
     row = session.get(Setting, LANGUAGE)
     return str(row.value) if row else "en"
+
+
+def bound_by_secrecy(session: Session) -> bool:
+    """Whether customers are bound by professional secrecy, as trustees and lawyers are (Annex 1 section 2.6): a new
+    sub-processor then has to be bound by it too. No where nobody has said."""
+    row = session.get(Setting, SECRECY)
+    return bool(row and row.value)
 
 
 def default_terms(session: Session) -> Terms:
@@ -57,18 +66,21 @@ def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdiv
     return Terms.from_json(whole)
 
 
-def differing(session: Session, organisation: Organisation, terms: Terms, language: str) -> dict[str, tuple[Any, Any]]:
+def differing(
+    session: Session, organisation: Organisation, terms: Terms, language: str, secrecy: bool = False
+) -> dict[str, tuple[Any, Any]]:
     """Where the environment says something other than the table: key -> (environment, table)."""
-    wanted = _flat(organisation, terms, language)
-    held = {row.key: row.value for row in session.exec(select(Setting))}
+    wanted = _flat(organisation, terms, language, secrecy)
+    held = {SECRECY: False} | {row.key: row.value for row in session.exec(select(Setting))}
     return {key: (value, held.get(key)) for key, value in wanted.items() if held.get(key) != value}
 
 
-def _flat(organisation: Organisation, terms: Terms, language: str) -> dict[str, Any]:
+def _flat(organisation: Organisation, terms: Terms, language: str, secrecy: bool) -> dict[str, Any]:
     return {
         **{f"organisation.{k}": v for k, v in asdict(organisation).items()},
         **{f"terms.{k}": v for k, v in terms.to_json().items()},
         LANGUAGE: language,
+        SECRECY: secrecy,
     }
 
 

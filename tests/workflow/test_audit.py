@@ -10,13 +10,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 from sqlmodel import select
 
+from notifier.domain.people import Door, Kind
 from notifier.domain.refusals import Refusal
-from notifier.domain.states import ChangeState, Need
+from notifier.domain.states import MACHINES, ChangeState, Move, Need
 from notifier.house import House
 from notifier.tables import AuditDetail, AuditEntry, Change
 from notifier.workflow import audit, changes, people, verify
 from tests import factory
 from tests.factory import NOW
+from tests.workflow import every_verb
 
 LATER = NOW + timedelta(hours=1)
 
@@ -57,6 +59,7 @@ def test_nobody_approves_their_own_proposal_whatever_roles_they_hold(house: Hous
         item = changes.items_of(session, change)[0]
         again = changes.propose(session, [type(item)(None, item.after.with_(ref="other") if item.after else None)],
                                 reason="Again.", planned_start=factory.START, actor=both, now=LATER)
+        factory.vouched(session, again, both, now=LATER)
         changes.submit(session, again.ref, actor=both, now=LATER)
         with pytest.raises(Refusal) as refused:
             changes.approve(session, again.ref, actor=both, now=LATER)
@@ -142,6 +145,41 @@ def test_a_state_changed_behind_the_logs_back_is_found(house: House) -> None:
         session.execute(sa.update(Change).where(Change.ref == ref).values(state=ChangeState.IN_EFFECT))  # type: ignore[arg-type]
     with house.database.reading() as session:
         assert [str(f) for f in verify.chain(session)] == [f"change {ref} is in_effect, but the log says approved."]
+
+
+def test_every_verb_says_who_did_what_by_which_door_and_why(house: House) -> None:
+    every_verb.travel(house)
+    with house.database.reading() as session:
+        rows = session.exec(select(AuditEntry, AuditDetail).join(AuditDetail, isouter=True).where(AuditEntry.seq > 1)
+                            .order_by(AuditEntry.seq)).all()  # type: ignore[arg-type]
+    stands: dict[tuple[str, str], str] = {}
+    for entry, side in rows:
+        readable = side.detail if side else {}
+        kind, _, number = entry.actor.partition(":")
+        assert kind in set(Kind), entry
+        assert (kind == Kind.PERSON) == (number != "" and kind != Kind.CONTACT), entry
+        assert entry.door in DOORS[kind], entry
+        assert ("os_user" in readable) == (entry.door == Door.CLI), entry
+        if entry.action in REASONS or any(Need.REASON in row.needs for row in moves(entry)):
+            assert readable.get("reason"), entry
+        if entry.before and entry.subject_id:  # of states, where it stood before is where the last move led
+            subject = (entry.subject_kind, entry.subject_id)
+            assert stands.get(subject, entry.before) == entry.before, entry
+            stands[subject] = entry.after
+    assert {entry.action for entry, _ in rows} >= REASONS
+
+
+DOORS = {
+    Kind.PERSON: {Door.CLI, Door.CONSOLE}, Kind.CONTACT: {Door.LINK}, Kind.PROVIDER: {Door.WEBHOOK},
+    Kind.SYSTEM: {Door.CLI, Door.JOB, Door.CLOCK},
+}
+REASONS = {"ask_exclude", "correct", "end_exclusion", "extend", "move_start", "override", "set", "set_roles"}
+
+
+def moves(entry: AuditEntry) -> list[Move]:
+    """The rows of a machine that this entry tells of."""
+    return [row for machine in MACHINES if machine.name == entry.subject_kind for row in machine.rows
+            if (row.action, row.source, row.target) == (entry.action, entry.before, entry.after)]
 
 
 def test_the_chain_holds_no_names_addresses_or_words(house: House) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from threading import Thread
 
 import pytest
 
 from notifier.domain.people import Door, Role
 from notifier.domain.refusals import Refusal
 from notifier.house import House
+from notifier.tables import User
 from notifier.workflow import people
 from tests import factory
 from tests.factory import NOW
@@ -51,6 +53,64 @@ def test_only_an_administrator_adds_people(house: House) -> None:
         with pytest.raises(Refusal) as refused:
             people.add(session, "new@processor.example", "New", [Role.ADMIN], actor=olga, now=NOW)
     assert refused.value.code == "role_missing"
+
+
+def test_roles_are_given_by_an_administrator_and_one_always_remains(house: House) -> None:
+    with house.database.transaction() as session:
+        ada = people.add(session, "ada@processor.example", "Ada", [Role.ADMIN], actor=factory.SYSTEM, now=NOW)
+        olga, _ = factory.two_people(session)
+        admin, row = people.actor_for(ada, Door.CLI), people.by_email(session, "olga@processor.example")
+        for user, roles, actor, code in (
+            (row, [Role.ADMIN], olga, "role_missing"), (row, [Role.OPS], admin, "nothing_changes"),
+            (row, [], admin, "bad_value"), (ada, [Role.OPS], admin, "last_admin"),
+        ):
+            with pytest.raises(Refusal) as refused:
+                people.set_roles(session, user, roles, actor=actor, now=NOW)
+            assert refused.value.code == code
+        assert people.set_roles(session, row, [Role.ADMIN, Role.OPS], actor=admin, now=NOW).roles == ["admin", "ops"]
+        assert people.set_roles(session, ada, [Role.AUDITOR], actor=admin, now=NOW).roles == ["auditor"]
+
+
+def test_of_two_administrators_who_end_each_other_at_once_one_remains(house: House) -> None:
+    with house.database.transaction() as session:
+        both = [people.add(session, f"{name}@processor.example", name, [Role.ADMIN], actor=factory.SYSTEM, now=NOW)
+                for name in ("ada", "eve")]
+    said: list[str] = []
+
+    def end(mine: int, other: int) -> None:
+        try:
+            with house.database.transaction() as session:
+                row = session.get_one(User, both[other].id)
+                people.disable(session, row, actor=people.actor_for(both[mine], Door.CLI), now=NOW)
+                said.append("ended")
+        except Refusal as refusal:
+            said.append(refusal.code)
+
+    hands = [Thread(target=end, args=pair) for pair in ((0, 1), (1, 0))]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    assert sorted(said) == ["ended", "last_admin"]
+
+
+def test_a_new_password_ends_every_sign_in_and_only_the_new_one_opens(house: House) -> None:
+    with house.database.transaction() as session:
+        _, paul = factory.two_people(session)
+        ada = people.add(session, "ada@processor.example", "Ada", [Role.ADMIN], actor=factory.SYSTEM, now=NOW)
+        olga = people.by_email(session, "olga@processor.example")
+        before = olga.session_epoch
+        with pytest.raises(Refusal, match="role admin"):
+            people.set_password(session, olga, PASSWORD, actor=paul, now=NOW)
+        with pytest.raises(Refusal, match="at least 10"):
+            people.set_password(session, olga, "short", actor=people.actor_for(ada, Door.CLI), now=NOW)
+        people.set_password(session, olga, PASSWORD, actor=people.actor_for(ada, Door.CLI), now=NOW)
+        people.set_password(session, olga, PASSWORD[::-1], actor=people.actor_for(olga, Door.CLI), now=NOW)
+        assert olga.session_epoch == before + 2
+        people.refuse_wrong(olga, PASSWORD[::-1])
+        for user, password in ((olga, PASSWORD), (ada, PASSWORD), (None, PASSWORD)):
+            with pytest.raises(Refusal, match="address or the password"):
+                people.refuse_wrong(user, password)
 
 
 def test_a_token_acts_with_its_persons_roles_until_it_is_revoked_or_they_leave(house: House) -> None:

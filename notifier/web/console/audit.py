@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from flask import Response, request
@@ -16,14 +17,36 @@ from notifier.tables import AuditDetail, AuditEntry
 from notifier.web.access import staff
 from notifier.web.console.desk import Names, bp, page
 from notifier.web.pages import house
-from notifier.workflow import audit, verify
+from notifier.workflow import audit, verify, watched, written
+from notifier.workflow.watched import Way
 
 SHOWN = 100
+REPLACED, LONGEST = 8, 80  # values shown of an act, and characters of each
+_BOOKKEEPING = frozenset({"updated_at", "changed_at", "session_epoch"})
 
 WORDS: Mapping[str, Mapping[str, str]] = {
     **{machine.name: machine.sentences for machine in MACHINES},
+    "evidence": {"vouch": N_("vouched for"), "renew": N_("looked at again")},
+    "offboarding": {
+        "open": N_("opened"), "confirm": N_("confirmed what became of the data"), "extend": N_("moved the due day"),
+    },
     "": {
+        "acknowledge": N_("acknowledged that it was received"),
         "add": N_("added"),
+        "announce": N_("made known"),
+        "begin": N_("began to announce"),
+        "consent": N_("answered yes or no"),
+        "give_up": N_("gave up announcing: something had changed meanwhile"),
+        "irregular_start": N_("made known after processing had begun"),
+        "lane_open": N_("opened the way out for letters"),
+        "lane_shut": N_("shut the way out for letters"),
+        "ask_hand_delivery": N_("asked a second person to confirm: delivered by hand"),
+        "confirm_hand_delivery": N_("confirmed a delivery by hand"),
+        "right_opened": N_("opened the right of termination: its letter is proven"),
+        "set": N_("changed a setting"),
+        "set_password": N_("set a password"),
+        "set_roles": N_("gave other roles"),
+        "write": N_("wrote down what a letter promises"),
         "ask_correct": N_("asked a second person to sign: a correction"),
         "ask_exclude": N_("asked an engineer to leave a customer out"),
         "ask_override": N_("asked a second person to sign: obstacles set aside"),
@@ -46,8 +69,13 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "import": N_("taken in from a file"),
         "import_baseline": N_("taken as the starting list"),
         "message": N_("wrote a message"),
+        "print": N_("printed for registered post"),
         "propose": N_("proposed"),
+        "ask_reply_proof": N_("sent a test mail to the reply address"),
+        "enter_wrong_code": N_("entered a wrong code for the reply address"),
+        "prove_reply": N_("proved that the reply address is read"),
         "release": N_("released to customers"),
+        "remind": N_("reminded of reviews and offboardings that are due"),
         "add_contact": N_("added a contact"),
         "retire_contact": N_("retired a contact"),
         "revoke": N_("revoked"),
@@ -62,11 +90,23 @@ WORDS: Mapping[str, Mapping[str, str]] = {
 SUBJECTS: Mapping[str, str] = {
     "change": N_("Change"), "announcement": N_("Announcement"), "notice": N_("Notice"), "delivery": N_("Letters"),
     "objection": N_("Objection"), "customer": N_("Customers"), "user": N_("Person"), "token": N_("Token"),
-    "settings": N_("Settings"), "register": N_("List"),
+    "settings": N_("Settings"), "register": N_("List"), "evidence": N_("Due diligence"),
+    "offboarding": N_("Offboarding"), "reply_proof": N_("Reply address"), "lane": N_("Way out for letters"),
+    "rows": N_("Rows"),
 }
 _PAGES = {
     "change": "/console/changes/", "announcement": "/console/announcements/", "objection": "/console/objections/",
 }
+
+
+@dataclass(frozen=True)
+class Replaced:
+    """What an act put in place of what: a column's name, and how many rows it concerned."""
+
+    name: str
+    before: str
+    after: str
+    count: int
 
 
 @dataclass(frozen=True)
@@ -85,6 +125,7 @@ class Act:
     before: str
     after: str
     hash: str
+    replaced: tuple[Replaced, ...]
 
 
 def acts(rows: Iterable[tuple[AuditEntry, Mapping[str, Any]]], names: Names) -> list[Act]:
@@ -105,7 +146,23 @@ def _act(entry: AuditEntry, detail: Mapping[str, Any], names: Names) -> Act:
         own.get(entry.action) or WORDS[""].get(entry.action, entry.action), entry.count,
         str(detail.get("reason", "")), SUBJECTS.get(entry.subject_kind, entry.subject_kind), entry.subject_id,
         page_of + entry.subject_id if page_of and entry.subject_id else "", entry.before, entry.after, entry.hash,
+        tuple(islice(_replaced(entry, detail), REPLACED)),
     )
+
+
+def _replaced(entry: AuditEntry, detail: Mapping[str, Any]) -> Iterator[Replaced]:
+    """What stood there before and was altered; new rows, hashes and bookkeeping are left out."""
+    for fact in written.told(entry.refs, detail):
+        hidden = fact.column in _BOOKKEEPING or watched.ways(fact.table).get(fact.column, Way.HASHED) is Way.HASHED
+        if fact.before is not None and not hidden and not isinstance(fact.before, dict):
+            table = fact.table.removesuffix("_account")
+            name = fact.column if table == entry.subject_kind else f"{table} {fact.column}"
+            yield Replaced(name.replace("_", " "), _shown(fact.before), _shown(fact.after), len(fact.ids))
+
+
+def _shown(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 @bp.get("/audit")

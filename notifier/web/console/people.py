@@ -10,7 +10,7 @@ from notifier.domain.people import Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.tables import User
-from notifier.web.access import staff
+from notifier.web.access import remember, staff
 from notifier.web.console.desk import acting, bp, done, need, page
 from notifier.web.pages import house
 from notifier.workflow import people
@@ -55,6 +55,21 @@ def _password() -> str:
     if not given:
         raise Refusal("weak_password", least=people.LEAST_PASSWORD)
     return given
+
+
+@bp.post("/people/password")
+@staff
+def own_password() -> Response | Answer:
+    """A new password for whoever is signed in here; every other sign-in of theirs ends."""
+    try:
+        with acting() as db:
+            user = db.get_one(User, g.user.id)
+            people.refuse_wrong(user, request.form.get("current", ""))
+            people.set_password(db, user, _password(), actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _show(refusal)
+    remember(user)
+    return done("/console/people", N_("Your password is changed. You are signed out everywhere else."))
 
 
 @bp.post("/people/<int:number>/disable")
