@@ -3,8 +3,10 @@ resource of v3, and the events Mailjet posts back. It checks what Mailjet checks
 took, counts every POST, and fails in the ways a provider and a network fail.
 
 As a process: `python -m tests.mailjet_standin --port 8025 --events-url URL --events-auth user:password`
-prints its own URL and posts events for what it takes. What becomes of a letter is told by its address:
-`bounce…@`, `soft…@`, `blocked…@` and `spam…@` meet that fate, all others are delivered.
+prints its own URL and posts events for what it takes, with `--unruly` every one twice and each batch backwards.
+What becomes of a letter is told by its address: `bounce…@`, `soft…@`, `blocked…@`, `late…@` (delivered, then
+returned) and `spam…@` meet that fate, all others are delivered. Another process drives it by POST
+/standin/orders (a JSON object of attributes: plan, lookups, mode, delay …) and sees by GET /standin/taken.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -63,7 +65,7 @@ class MailjetStandIn:
     campaign)
 
     `lookups` does the same for GETs (ok, 401, 404, 500, cut, hang, html, 302). A body larger than `largest`
-    is answered with 413, and while `blind` is set no lookup finds anything.
+    is answered with 413, and while `blind` is set no lookup finds anything. Every POST takes `delay` seconds.
     """
 
     def __init__(
@@ -74,6 +76,8 @@ class MailjetStandIn:
         self.lookups: deque[str] = deque()
         self.largest = 15 * 1024 * 1024
         self.blind = False
+        self.delay = 0.0
+        self.retry_after = 7
         self.posts = 0
         self.gets = 0
         self.payloads: list[Any] = []
@@ -138,10 +142,23 @@ class MailjetStandIn:
             return self._post(headers, raw)
         if verb == "GET" and path.startswith("/v3/REST/message?"):
             return self._get(headers, path)
+        if path == "/standin/taken":
+            with self._lock:
+                return Answer(200, {"posts": self.posts, "gets": self.gets, "plan": list(self.plan), "taken": [
+                    {"ref": t.custom_id, "email": t.email, "duplicate": t.duplicate} for t in self.taken]})
+        if path == "/standin/orders":
+            self._obey(json.loads(raw))
+            return Answer(200, {})
         return Answer(404, "")
+
+    def _obey(self, orders: dict[str, Any]) -> None:
+        with self._lock:
+            for name, value in orders.items():
+                setattr(self, name, deque(value) if isinstance(value, list) else value)
 
     def _post(self, headers: dict[str, str], raw: bytes) -> Answer | None:
         mode = self._next(self.plan, self.mode)
+        self.stopping.wait(self.delay)
         with self._lock:
             self.posts += 1
             self.seen.append(headers)
@@ -184,7 +201,8 @@ class MailjetStandIn:
 
     def _by_mode(self, mode: str, messages: list[Any]) -> Answer | None:
         if mode in _PLAIN:
-            return _PLAIN[mode]()
+            answer = _PLAIN[mode]()
+            return replace(answer, headers={"Retry-After": str(self.retry_after)}) if mode == "429" else answer
         if mode == "hang":
             self.stopping.wait(20)
             return None
@@ -265,8 +283,8 @@ def fate(message: Taken) -> tuple[str, ...]:
     if message.duplicate:
         return ("duplicate",)
     local = message.email.lower()
-    asked = next((k for k in ("bounce", "soft", "blocked", "spam") if local.startswith(k)), "sent")
-    return ("sent", "spam") if asked == "spam" else (asked,)
+    asked = next((k for k in ("bounce", "soft", "blocked", "spam", "late") if local.startswith(k)), "sent")
+    return {"spam": ("sent", "spam"), "late": ("sent", "bounce")}.get(asked, (asked,))
 
 
 def _flat(code: str, status: int, words: str) -> dict[str, Any]:
@@ -283,7 +301,7 @@ _PLAIN = {
     "400-flat": lambda: Answer(400, _flat("mj-0004", 400, "Type mismatch.")),
     "403": lambda: Answer(403, _flat("send-0008", 403, "The sender is not authorised.")),
     "404": lambda: Answer(404, "<html>Not found</html>"),
-    "429": lambda: Answer(429, _flat("", 429, "Too many requests."), {"Retry-After": "7"}),
+    "429": lambda: Answer(429, _flat("", 429, "Too many requests.")),
     "429-date": lambda: Answer(429, "", {"Retry-After": formatdate(time.time() + 90, usegmt=True)}),
     "429-bare": lambda: Answer(429, ""),
     "500": lambda: Answer(500, "Internal error"),
@@ -311,14 +329,15 @@ def _problem(message: Any) -> dict[str, Any] | None:
     return None
 
 
-def _post_events(standin: MailjetStandIn, url: str, auth: tuple[str, str] | None) -> None:
+def _post_events(standin: MailjetStandIn, url: str, auth: tuple[str, str] | None, unruly: bool) -> None:
     """Groups what was taken and posts the events, again until they are answered with 200, as Mailjet does."""
     waiting: list[dict[str, Any]] = []
     while not standin.stopping.wait(0.2):
         while not standin.new.empty() and len(waiting) < 1000:
             waiting += standin.events_for(standin.new.get())
+        told = [*reversed(waiting), *waiting] if unruly else waiting
         try:
-            if waiting and standin.deliver_events(url, auth, waiting) == [200]:
+            if waiting and standin.deliver_events(url, auth, told) == [200]:
                 waiting = []
         except requests.RequestException:
             continue
@@ -334,6 +353,7 @@ def main() -> None:
     parser.add_argument("--mode", default="ok", help="how every POST is answered (see MailjetStandIn)")
     parser.add_argument("--events-url")
     parser.add_argument("--events-auth", default="", help="user:password")
+    parser.add_argument("--unruly", action="store_true", help="post every event twice, and first in reversed order")
     chosen = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
@@ -345,7 +365,7 @@ def main() -> None:
         if chosen.events_url:
             user, _, password = chosen.events_auth.partition(":")
             auth = (user, password) if user else None
-            told = (standin, chosen.events_url, auth)
+            told = (standin, chosen.events_url, auth, chosen.unruly)
             threading.Thread(target=_post_events, args=told, daemon=True).start()
         ended.wait()
 

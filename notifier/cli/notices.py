@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import click
 from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Noun, acting, reading, signed
-from notifier.cli.printing import day, jsonable, listed, show_json
+from notifier.cli.printing import day, jsonable, listed, pairs, show_json
 from notifier.cli.progress import progress
+from notifier.domain.proof import in_words
+from notifier.domain.refusals import Refusal
 from notifier.tables import Announcement, Customer, Notice
-from notifier.workflow import announcements, extensions
+from notifier.workflow import announcements, documents, extensions, hand_delivery
 from notifier.workflow import notices as verbs
 
 
@@ -39,7 +42,7 @@ def list_notices(announcement: str, as_json: bool) -> None:
             query = query.where(Notice.announcement_id == announcements.get(act.session, announcement).id)
         rows = [_row(act.session, *found) for found in act.session.exec(query)]
     heads = {"announcement": "ANNOUNCEMENT", "customer": "CUSTOMER", "state": "STATE", "given_at": "GIVEN",
-             "given_by": "PROVEN BY", "last_day": "LAST DAY TO OBJECT"}
+             "last_day": "LAST DAY TO OBJECT", "proof": "PROVEN BY"}
     listed(rows, heads, as_json, none="No notices yet: 'notifier changes announce'.")
 
 
@@ -48,6 +51,7 @@ def _row(session: Session, notice: Notice, customer: Customer, announcement: Ann
     return {
         "uid": notice.uid, "announcement": announcement.ref, "customer": customer.ref, "name": customer.name,
         "state": str(notice.state), "given_at": notice.given_at, "given_by": notice.given_by,
+        "proof": str(in_words(notice.given_by, notice.proof) or ""),
         "opens_window": notice.opens_window, "promised_last_day": notice.promised_last_day,
         "last_day": window.last_day if window else None, "window_ends_at": window.ends_at if window else None,
     }
@@ -74,3 +78,62 @@ def extend(uid: str, announcement: str, last_day: date, reason: str, as_json: bo
         return
     rest = f"; {made.as_long_already} had that long already" if made.as_long_already else ""
     click.echo(f"{len(made.extended)} of the customers may now object until the end of {last_day}{rest}.")
+
+
+@notices.command("hand-delivery")
+@click.argument("notice", metavar="NOTICE")
+@click.option("--file", "proof", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="What proves it: a signed receipt, the post's record.")
+@click.option("--received-on", type=day, metavar="YYYY-MM-DD", default=None, help="The day the customer received it.")
+@click.option("--words", default="", help="Anything worth knowing, for the second person.")
+@click.option("--confirm", is_flag=True, help="As the second person: confirms what was recorded.")
+@click.option("--save-as", type=click.Path(path_type=Path), default=None, help="Writes the recorded proof to a file.")
+@jsonable
+@signed
+def by_hand(
+    notice: str, proof: Path | None, received_on: date | None, words: str, confirm: bool, save_as: Path | None,
+    as_json: bool, as_email: str,
+) -> None:
+    """Records that a notice was delivered by hand or by post; a second person confirms, and then it counts.
+
+    \b
+    notifier notices hand-delivery A-1/alpha --file receipt.pdf --received-on 2026-03-05
+    notifier notices hand-delivery A-1/alpha --save-as look.pdf
+    notifier notices hand-delivery A-1/alpha --confirm
+
+    NOTICE is its UID, or announcement/customer. Without options it shows what waits to be confirmed.
+    """
+    if confirm and (proof or received_on):
+        raise click.UsageError("Give --file and --received-on to record, or --confirm alone.")
+    if bool(proof) != bool(received_on):
+        raise click.UsageError("Recording takes both: --file and --received-on.")
+    if proof is None and not confirm:
+        _show_recorded(notice, save_as, as_json)
+        return
+    with acting(as_email) as act:
+        if proof is not None and received_on is not None:
+            row = hand_delivery.record(act.session, notice, (proof.name, proof.read_bytes()), received_on, words=words,
+                                       actor=act.actor, now=act.now)
+        else:
+            row = hand_delivery.confirm(act.session, notice, actor=act.actor, now=act.now)
+        value = {"uid": row.uid, "state": str(row.state), "given_at": row.given_at, "given_by": row.given_by}
+    if as_json:
+        show_json(value)
+    elif row.given_by:
+        click.echo(f"Confirmed: notice {row.uid} counts as delivered by hand.")
+    else:
+        click.echo(f"Recorded. A second person confirms it: notifier notices hand-delivery {notice} --confirm")
+
+
+def _show_recorded(notice: str, save_as: Path | None, as_json: bool) -> None:
+    with reading() as act:
+        recorded = hand_delivery.waiting(act.session, hand_delivery.find(act.session, notice))
+        if recorded is None:
+            raise Refusal("not_recorded")
+        if save_as is not None:
+            save_as.write_bytes(documents.body_of(act.session, recorded.sha256))
+    if as_json:
+        show_json(vars(recorded))
+        return
+    pairs({"file": recorded.file_name, "sha256": recorded.sha256, "received on": recorded.received_on,
+           "words": recorded.words, "recorded at": recorded.at})

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
+import time
+from datetime import timedelta
 
 from notifier import clock
 from notifier.domain.people import Door, system
 from notifier.house import House, open_house
-from notifier.mail.transport import LookupFailed
-from notifier.workflow import deliveries
+from notifier.mail.transport import LookupFailed, Transport
+from notifier.workflow import doubts
+from notifier.workflow.doubts import Look
 
 log = logging.getLogger("notifier.doubts")
 ACTOR = system(Door.JOB)
 AT_ONCE = 200  # letters a run looks for; the clock rings again
+PATIENCE = 3  # questions in a row without an answer, after which the others are not put
+MINUTE = 60.0  # seconds a run goes on; a provider that hangs must not hold up the worker's other jobs
 
 
 def settle() -> int:
@@ -21,17 +26,38 @@ def settle() -> int:
 
 
 def run(house: House) -> int:
-    """One look and one short transaction a letter; the provider is asked outside of any."""
+    """One look and one short transaction a letter; the provider is asked outside of any. Where it keeps silent, the
+    others are put off without asking."""
+    transport, began, settled = house.transport, time.monotonic(), 0
     with house.database.reading() as session:
-        refs = [row.ref for row in deliveries.doubtful(session, house.transport.name, AT_ONCE, clock.now())]
+        refs = [row.ref for row in doubts.open_ones(session, transport.name, AT_ONCE, clock.now())]
+    silent = 0
     for ref in refs:
-        try:
-            outcome = house.transport.lookup(ref)
-            found, words = outcome is not None, outcome.words if outcome else "not found at the provider"
-        except LookupFailed as error:
-            found, words = None, str(error)
-            log.warning("nobody can say what became of %s: %s", ref, error)
+        if time.monotonic() - began > MINUTE:
+            break
+        look = None if not transport.looks else _SILENT if silent >= PATIENCE else _look(transport, ref)
+        silent = silent + 1 if look is not None and look.there is None else 0
         with house.database.transaction() as session:
-            deliveries.settle_doubt(session, ref, found, actor=ACTOR, now=clock.now(), words=words)
+            if look is None:
+                doubts.wait_out(session, ref, actor=ACTOR, now=clock.now())
+            else:
+                doubts.settle(session, ref, look, actor=ACTOR, now=clock.now(),
+                              look_again=timedelta(minutes=house.settings.look_again_minutes))
+        settled += 1
     house.ring("notifier.jobs.deliver.deliver")
-    return len(refs)
+    return settled
+
+
+_SILENT = Look(None, words="the provider gives no answer")
+
+
+def _look(transport: Transport, ref: str) -> Look:
+    try:
+        outcome = transport.lookup(ref)
+    except LookupFailed as error:
+        log.warning("nobody can say what became of %s: %s", ref, error)
+        return Look(None, words=str(error))
+    if outcome is None:
+        return Look(False, words="looked for at the provider, and not found")
+    words = " ".join(filter(None, ["found at the provider:", outcome.code, outcome.words]))
+    return Look(True, outcome.provider_id, outcome.provider_uuid, words.removesuffix(":"))

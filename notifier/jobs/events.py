@@ -1,21 +1,29 @@
-"""Takes in what the mail provider posted: the webhook keeps the body, this job reads it."""
+"""Takes in what a mail provider posted: the webhook keeps the body, this job reads it."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 
-from sqlmodel import col, select
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlmodel import Session, col, select
 
 from notifier import clock
 from notifier.domain.people import Actor, Door, Kind
 from notifier.house import House, open_house
 from notifier.mail import events
+from notifier.mail.events import MailEvent
 from notifier.tables import ProviderPost
-from notifier.workflow import deliveries, notices, objections
+from notifier.workflow import alerts, deliveries, notices, objections
+from notifier.workflow.notices import Happening
 
 log = logging.getLogger("notifier.events")
 PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
-RELEVANT = frozenset({"sent", "bounce", "blocked", "spam"})
+RELEVANT = frozenset({"sent", "duplicate", "bounce", "soft", "blocked", "spam"})
+AT_ONCE = 50  # events a transaction takes in: nobody else waits long for the rows they lock
+UNREADABLE_KEPT = 100  # bodies nobody could read; of a provider that goes on posting them the newest tell enough
 
 
 def digest() -> int:
@@ -24,35 +32,78 @@ def digest() -> int:
 
 
 def run(house: House) -> int:
-    """One transaction per body, so that a bad one keeps nobody else waiting."""
+    """Some events a transaction, so that a second's worth of them holds up nobody; a body begun and not finished is
+    read again from its start, where repeats change nothing. One that cannot be read keeps no other waiting."""
     read = 0
-    while True:
-        with house.database.transaction() as session:
-            post = session.exec(
-                select(ProviderPost).where(col(ProviderPost.read_at).is_(None)).order_by(col(ProviderPost.id))
-                .limit(1).with_for_update(skip_locked=True)
-            ).first()
-            if post is None:
-                break
-            now = clock.now()
-            found, junk = events.parse(post.body, now)
-            happenings = [
-                notices.Happening(e.custom_id, e.message_id, e.kind, e.at, e.key, e.words, e.raw) for e in found
-                # A soft bounce is Mailjet's "not yet": it goes on trying, and a last word follows.
-                if e.kind in RELEVANT and (e.kind != "bounce" or e.hard)
-            ]
-            for event, done in zip(
-                happenings, notices.happened_all(session, happenings, actor=PROVIDER, now=now), strict=True
-            ):
-                if done == "unknown":
-                    junk.append("an event for a letter that is not ours")
-                delivery = deliveries.find(session, event.ref, event.provider_id)
-                if event.kind == "sent" and delivery is not None:
-                    objections.letter_proven(session, delivery, event.at, actor=PROVIDER, now=now)
-            post.read_at, post.words = now, "; ".join(junk)[:2000]
-            if not junk:
-                session.delete(post)  # everything it said stands in the ledger now
-            read += 1
+    while (post := _next(house)) is not None:
+        found, junk = _read(post)
+        told = [_happening(event, post) for event in found if event.kind in RELEVANT]
+        foreign = 0
+        for start in range(0, len(told), AT_ONCE):
+            try:
+                with house.database.transaction() as session:
+                    done = take_in(session, told[start:start + AT_ONCE], actor=PROVIDER, now=clock.now())
+                foreign += done.count("unknown")
+            except (OperationalError, IntegrityError):
+                raise  # the database is away, or another worker has just taken the same in: from the start, later
+            except Exception:
+                log.exception("events %s and after of post %s cannot be taken in", start + 1, post.id)
+                junk.append(f"Events {start + 1} and after could not be taken in; see the log of the worker.")
+        if foreign:
+            log.info("%s of %s events were for letters that are not ours", foreign, len(told))
+        _finish(house, post, junk)
+        read += 1
     if read:
         house.ring("notifier.jobs.deliver.deliver")  # a bounce may have owed a letter to the next contact
     return read
+
+
+def take_in(session: Session, told: Sequence[Happening], *, actor: Actor, now: datetime) -> list[str]:
+    """Takes in what became known of letters, and what follows for the cases they belong to; says in a word what each
+    did, as `notices.happened_all` does. Every source of proofs comes through here: webhook, polling, DSN."""
+    done = notices.happened_all(session, told, actor=actor, now=now)
+    for event, word in zip(told, done, strict=True):
+        if event.kind == "sent" and word == "delivered":
+            delivery = deliveries.find(session, event.ref, event.provider_id)
+            if delivery is not None and delivery.subject_kind == "objection":
+                objections.letter_proven(session, delivery, event.at, actor=actor, now=now)
+    return done
+
+
+def _next(house: House) -> ProviderPost | None:
+    with house.database.reading() as session:
+        return session.exec(
+            select(ProviderPost).where(col(ProviderPost.read_at).is_(None)).order_by(col(ProviderPost.id)).limit(1)
+        ).first()
+
+
+def _read(post: ProviderPost) -> tuple[list[MailEvent], list[str]]:
+    if post.source == "plain":
+        return events.parse_plain(post.body, post.received_at)
+    return events.parse(post.body, post.received_at)
+
+
+def _happening(event: MailEvent, post: ProviderPost) -> Happening:
+    said = [event.words] if event.kind == "sent" else [event.code, event.words]
+    advice = events.advice(event) if post.source == "mailjet" else ""
+    return Happening(event.custom_id, event.message_id, event.kind, event.at, event.key,
+                     " · ".join(filter(None, said)), event.raw, advice=advice)
+
+
+def _finish(house: House, post: ProviderPost, junk: Sequence[str]) -> None:
+    """What was read stands in the ledger now and can go; what nobody could read is kept, and ops are told."""
+    with house.database.transaction() as session:
+        kept = session.get(ProviderPost, post.id)
+        if kept is None:
+            return  # another worker was as far
+        if not junk:
+            session.delete(kept)
+            return
+        kept.read_at, kept.words = clock.now(), "; ".join(junk)[:2000]
+        session.flush()
+        alerts.unreadable(session, kept, kept.words[:500], now=clock.now())
+        newest = sa.select(col(ProviderPost.id)).where(col(ProviderPost.read_at).is_not(None)).order_by(
+            col(ProviderPost.id).desc()).limit(UNREADABLE_KEPT)
+        session.execute(sa.delete(ProviderPost).where(
+            col(ProviderPost.read_at).is_not(None), col(ProviderPost.id).not_in(newest)
+        ).execution_options(synchronize_session=False))

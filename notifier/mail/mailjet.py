@@ -29,7 +29,6 @@ from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdi
 URL = "https://api.mailjet.com/"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _PAUSE = 5.0  # after a 429 that names no time: Mailjet's limits are per second
-_OUTAGE = 30.0  # after a 5xx, a timeout or a cut: more letters now would only be more letters in doubt
 # Codes that no letter can help: key suspended, bad credentials, sender not authorised.
 _NEEDS_A_PERSON = frozenset({"mj-0001", "mj-0015", "send-0008"})
 _PER_MESSAGE = (200, 201, 400, 401, 403)  # answers that may carry one item per message
@@ -53,6 +52,7 @@ class Mailjet:
 
     name = "mailjet"
     batch = 50  # per call, Send API v3.1
+    looks = True
 
     def __init__(
         self, key: str, secret: str, url: str = URL, *, deduplicate: bool = True,
@@ -80,7 +80,7 @@ class Mailjet:
                 )
         batch = self._post([m for m in messages if m.ref not in refused], items)
         known = refused | {outcome.ref: outcome for outcome in batch.outcomes}
-        return Batch(tuple(known[m.ref] for m in messages), batch.pause, batch.halt)
+        return Batch(tuple(known[m.ref] for m in messages), batch.pause, batch.halt, batch.trouble)
 
     def lookup(self, ref: str) -> Outcome | None:
         """What Mailjet knows of the message with this CustomID: ACCEPTED, its ids and, as `code`, its status
@@ -172,17 +172,18 @@ class Mailjet:
         code = brief(str(body.get("ErrorCode") or status))
         words = str(body.get("ErrorMessage") or answer.text[:500] or answer.reason)
         if code in _NEEDS_A_PERSON or status in (401, 403):
-            return alike(messages, Verdict.LATER, code, words, halt=f"Mailjet does not let us send: {words}")
+            return alike(messages, Verdict.HELD, code, words, halt=f"Mailjet does not let us send: {words}")
         if status == 429:
-            return alike(messages, Verdict.LATER, code, words, pause=_retry_after(answer, _PAUSE))
+            return alike(messages, Verdict.HELD, code, words, pause=_retry_after(answer) or _PAUSE)
         if status in (413, 422) or (status == 400 and body):
             return self._halves(messages, items, code, words)
+        trouble = f"Mailjet answers {status}: {words}"
         if status == 408:
-            return alike(messages, Verdict.LATER, code, words, pause=_OUTAGE)
+            return alike(messages, Verdict.HELD, code, words, trouble=trouble)
         if 300 <= status < 500 and status != 400:
             halt = f"Nothing at {self._url} takes letters (answer {status}). Check NOTIFIER_MAILJET_URL."
-            return alike(messages, Verdict.LATER, code, words, halt=halt)
-        return alike(messages, Verdict.UNCERTAIN, code, words, pause=_retry_after(answer, _OUTAGE))
+            return alike(messages, Verdict.HELD, code, words, halt=halt)
+        return alike(messages, Verdict.UNCERTAIN, code, words, pause=_retry_after(answer), trouble=trouble)
 
     def _halves(
         self, messages: Sequence[Message], items: list[dict[str, Any]], code: str, words: str
@@ -192,11 +193,12 @@ class Mailjet:
             return alike(messages, Verdict.REFUSED, code, words)
         middle = len(messages) // 2
         first = self._post(messages[:middle], items[:middle])
-        if first.halt or first.pause:
-            rest = alike(messages[middle:], Verdict.LATER, code, words)
+        if first.halt or first.pause or first.trouble:
+            rest = alike(messages[middle:], Verdict.HELD, code, words)
         else:
             rest = self._post(messages[middle:], items[middle:])
-        return Batch(first.outcomes + rest.outcomes, first.pause or rest.pause, first.halt or rest.halt)
+        return Batch(first.outcomes + rest.outcomes, first.pause or rest.pause, first.halt or rest.halt,
+                     first.trouble or rest.trouble)
 
 
 def _check(key: str, secret: str, url: str) -> None:
@@ -247,11 +249,13 @@ def _each(messages: Sequence[Message], told: list[Any]) -> Batch:
             item = items[place]
         outcome, status = _told(message, item or {})
         outcomes.append(outcome)
-        if outcome.verdict is Verdict.LATER:
+        if outcome.verdict is Verdict.HELD:
             (pauses if status == 429 else halts).append(outcome.words)
+    in_doubt = [o.words for o in outcomes if o.verdict is Verdict.UNCERTAIN]
     return Batch(
         tuple(outcomes), pause=_PAUSE if pauses else None,
         halt=brief(f"Mailjet does not let us send: {halts[0]}") if halts else "",
+        trouble=in_doubt[0] if len(in_doubt) == len(outcomes) else "",
     )
 
 
@@ -269,7 +273,7 @@ def _told(message: Message, item: Mapping[str, Any]) -> tuple[Outcome, int]:
         words = "Mailjet's answer says nothing of this letter."
         return Outcome(message.ref, Verdict.UNCERTAIN, code="no answer", words=words), 0
     verdicts = [(_verdict(e), e) for e in errors]
-    gravest = (Verdict.UNCERTAIN, Verdict.LATER, Verdict.REFUSED)
+    gravest = (Verdict.UNCERTAIN, Verdict.HELD, Verdict.REFUSED)
     verdict, worst = min(verdicts, key=lambda pair: gravest.index(pair[0]))
     words = "; ".join(_words(e) for e in errors)
     code = brief(str(worst.get("ErrorCode") or worst.get("StatusCode") or "error"))
@@ -283,7 +287,7 @@ def _verdict(error: Mapping[str, Any]) -> Verdict:
     if status >= 500:
         return Verdict.UNCERTAIN
     if error.get("ErrorCode") in _NEEDS_A_PERSON or status in (401, 403, 429):
-        return Verdict.LATER
+        return Verdict.HELD
     return Verdict.REFUSED
 
 
@@ -304,17 +308,17 @@ def _silence(messages: Sequence[Message], cause: BaseException) -> Batch:
     reason = getattr(reason, "reason", reason)
     if isinstance(reason, SSLError) and isinstance(reason.args[0], ssl.SSLCertVerificationError):
         halt = f"The certificate shown at Mailjet's address cannot be trusted: {reason.args[0]}"
-        return alike(messages, Verdict.LATER, "certificate", halt, halt=halt)
+        return alike(messages, Verdict.HELD, "certificate", halt, halt=halt)
     apart = (requests.ConnectTimeout, requests.exceptions.ProxyError, requests.exceptions.InvalidURL)
     if isinstance(cause, apart) or isinstance(reason, NewConnectionError | ConnectTimeoutError):
         words = f"Mailjet was not reached: {cause}"
-        return alike(messages, Verdict.LATER, "unreachable", words, pause=_OUTAGE)
+        return alike(messages, Verdict.HELD, "unreachable", words, trouble=words)
     code = "timeout" if isinstance(cause, requests.Timeout) else "cut"
     words = f"Mailjet's answer did not come, so nobody knows whether it took the letter: {cause}"
-    return alike(messages, Verdict.UNCERTAIN, code, words, pause=_OUTAGE)
+    return alike(messages, Verdict.UNCERTAIN, code, words, trouble=f"Mailjet's answer did not come: {cause}")
 
 
-def _retry_after(answer: requests.Response, otherwise: float) -> float:
+def _retry_after(answer: requests.Response) -> float | None:
     """Seconds to wait: Retry-After as a number, or as a date against the answer's Date (RFC 9110, 10.2.3)."""
     value = answer.headers.get("Retry-After", "").strip()
     try:
@@ -324,5 +328,5 @@ def _retry_after(answer: requests.Response, otherwise: float) -> float:
             date = parsedate_to_datetime(answer.headers["Date"])
             seconds = (parsedate_to_datetime(value) - date).total_seconds()
     except (ValueError, TypeError, KeyError):
-        seconds = otherwise
+        return None
     return min(max(seconds, 1.0), 3600.0)

@@ -15,7 +15,6 @@ from pathlib import Path
 from notifier.mail.transport import Batch, Message, Outcome, Verdict, as_email, brief
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DISK_PAUSE = 30.0
 
 
 class Outbox:
@@ -24,17 +23,18 @@ class Outbox:
 
     name = "outbox"
     batch = 50
+    looks = True
 
     def __init__(self, folder: Path, clock: Callable[[], datetime]) -> None:
         self._folder = folder
         self._clock = clock
 
     def send(self, messages: Sequence[Message]) -> Batch:
-        """ACCEPTED once the file stands; REFUSED for a letter that cannot be one; LATER, with a pause, when
+        """ACCEPTED once the file stands; REFUSED for a letter that cannot be one; HELD, with the trouble, when
         the disk does not take it."""
         outcomes = tuple(self._write(message) for message in messages)
-        stuck = any(o.verdict is Verdict.LATER for o in outcomes)
-        return Batch(outcomes, pause=_DISK_PAUSE if stuck else None)
+        stuck = next((o for o in outcomes if o.verdict is Verdict.HELD), None)
+        return Batch(outcomes, trouble=f"The outbox folder takes nothing: {stuck.words}" if stuck else "")
 
     def lookup(self, ref: str) -> Outcome | None:
         """ACCEPTED where the file stands."""
@@ -56,7 +56,7 @@ class Outbox:
             beside.write_bytes(body)
             beside.replace(self._folder / f"{message.ref}.eml")
         except OSError as error:
-            return Outcome(message.ref, Verdict.LATER, code="disk", words=brief(str(error)))
+            return Outcome(message.ref, Verdict.HELD, code="disk", words=brief(str(error)))
         return Outcome(message.ref, Verdict.ACCEPTED, words="Written to the outbox folder.")
 
 

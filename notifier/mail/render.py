@@ -10,13 +10,15 @@ import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from notifier import text
 from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
-from notifier.domain.register import FIELD_NAMES, FIELDS, EngagementValue, differences
+from notifier.domain.register import FIELD_NAMES, FIELDS, UNLESS_SAID, EngagementValue, differences
+from notifier.domain.transfers import told
 
 WIDTH = 78
 LONGEST_SUBJECT = 255  # Mailjet refuses more
@@ -25,7 +27,7 @@ _SAID_ELSEWHERE = frozenset({"ref", "legal_name", "services", "since"})
 
 # Control characters would break a header or a reader; bidirectional overrides would show a name or an
 # address as another one (Unicode TR 36, 2.4).
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
+UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2028\u2029\u2066-\u2069\ud800-\udfff]")
 
 
 _TWO_STOPS = re.compile(r"(?<=\w)\.\.(?=[\s<]|$)")
@@ -91,17 +93,29 @@ def render(facts: Facts) -> Letter:
     Raises `jinja2.UndefinedError` where a template asks for something the facts do not know: a letter with
     a hole must not leave.
     """
+    subject, body, html = parts(facts)
+    return Letter(subject, fold(body), tight(html), headers(facts))
+
+
+def parts(facts: Facts) -> tuple[str, str, str]:
+    """Subject, text and HTML as the templates give them, the text not folded yet, the HTML not tightened. Raises as
+    `render`."""
     language = text.SOURCE if facts.kind in STAFF_LETTERS else text.known(facts.language)
     templates = text.environment(language)
     told = _told(_printable(facts), language)
 
     def filled(part: str) -> str:
         body = templates.get_template(f"email/{facts.kind.value}/{part}").render(told)
-        # A firm's own stop ends the sentence too; a customer's quoted words are never touched.
-        return _TWO_STOPS.sub(".", body) if isinstance(facts, NoticeFacts) else body
+        return one_stop(body) if isinstance(facts, NoticeFacts) else body
 
     told["subject"] = _subject(filled("subject.txt"))
-    return Letter(told["subject"], fold(filled("body.txt")), _tight(filled("body.html")), headers(facts))
+    return told["subject"], filled("body.txt"), filled("body.html")
+
+
+def one_stop(body: str) -> str:
+    """A firm's own stop ends the sentence too: "by Example Inc.." loses one. Quoted words are never touched: only
+    letters about announcements, which quote nobody, come here."""
+    return _TWO_STOPS.sub(".", body) if ".." in body else body
 
 
 def headers(facts: Facts) -> dict[str, str]:
@@ -118,28 +132,60 @@ def headers(facts: Facts) -> dict[str, str]:
 def fold(body: str) -> str:
     """A text part: prose folded to 78 columns, never inside a word or an address; an indented line hangs by
     two, a quoted one keeps its mark; no two blank lines in a row; ends with one newline."""
-    lines: list[str] = []
-    for line in body.splitlines():
-        if len(line) <= WIDTH:
-            lines.append(line.rstrip())
-            continue
-        mark = re.match(r"(?:> ?)?\s*(?:- )?", line)
-        first = mark.group() if mark else ""
-        hang = 2 if first.isspace() else 0
-        rest = first if first.startswith(">") else " " * (len(first) + hang)
-        folded = textwrap.wrap(
-            line[len(first):], WIDTH, initial_indent=first, subsequent_indent=rest,
-            break_long_words=False, break_on_hyphens=False,
-        )
-        lines.extend(folded or [first.rstrip()])
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip("\n") + "\n"
+    return spaced("\n".join(map(fold_line, body.splitlines())))
+
+
+def fold_line(line: str) -> str:
+    """One line of a text part, folded into as many as it needs."""
+    if len(line) <= WIDTH:
+        return line.rstrip()
+    mark = _LINE_MARK.match(line)
+    first = mark.group() if mark else ""
+    hang = 2 if first.isspace() else 0
+    rest = first if first.startswith(">") else " " * (len(first) + hang)
+    words = line[len(first):]
+    if not _odd(words):
+        return _wrapped(words, first, rest)
+    folded = textwrap.wrap(words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
+                           break_on_hyphens=False)
+    return "\n".join(folded or [first.rstrip()])
+
+
+_LINE_MARK = re.compile(r"(?:> ?)?\s*(?:- )?")
+
+
+def _odd(words: str) -> bool:
+    """Whether anything else than single blanks stands between words: textwrap has rules for that."""
+    blanks = "\t" in words or "  " in words or words[:1] == " " or words[-1:] == " "
+    return blanks or not words or any(map(str.isspace, words.split(" ")))
+
+
+def _wrapped(words: str, first: str, rest: str) -> str:
+    """What textwrap makes of words with single blanks between them, in a tenth of the time."""
+    lines = [_at_most(WIDTH - len(first)).match(words).group()]  # type: ignore[union-attr]
+    lines += _at_most(WIDTH - len(rest)).findall(words, len(lines[0]))
+    return first + ("\n" + rest).join(lines)
+
+
+@lru_cache
+def _at_most(width: int) -> re.Pattern[str]:
+    """As many whole words as fit into `width` columns; a word that is longer stands alone."""
+    return re.compile(rf"[^ ].{{0,{max(width, 1) - 1}}}(?![^ ])(?<! )|[^ ]+")
+
+
+def spaced(body: str) -> str:
+    """No two blank lines in a row, none at the ends, one newline last."""
+    return _BLANKS.sub("\n\n", body).strip("\n") + "\n"
+
+
+_BLANKS = re.compile(r"\n{3,}")
 
 
 def _subject(filled: str) -> str:
     return textwrap.shorten(filled, LONGEST_SUBJECT, placeholder=" …")
 
 
-def _tight(html: str) -> str:
+def tight(html: str) -> str:
     """Without the indentation of the templates: forty changes must stay under the 100 kB at which mail
     programs clip a letter."""
     return re.sub(r"\s*\n\s*", "\n", html).strip() + "\n"
@@ -211,10 +257,12 @@ def _blocks(
 
 
 def _filled(value: EngagementValue, language: str) -> Iterable[Row]:
-    """Every field that says something; what is not recorded is left out."""
+    """Every field that says something, and what holds unless something else is said; the rest is left out."""
     for name in FIELDS:
         if name not in _SAID_ELSEWHERE and getattr(value, name):
             yield Row(FIELD_NAMES[name], _shown(name, value, {}, language))
+        elif name in UNLESS_SAID:
+            yield Row(FIELD_NAMES[name], text.gettext(language)(UNLESS_SAID[name]))
 
 
 def _changed(
@@ -229,6 +277,8 @@ def _shown(name: str, value: EngagementValue, names: dict[str, str], language: s
     said = getattr(value, name)
     if name == "services":
         return ", ".join(names.get(s, s) for s in said)
+    if name == "transfers":
+        said = tuple(text.say(told(t, text.country(t.place, language)), language) for t in said)
     listed = "; ".join(text.country(s, language) for s in said) if isinstance(said, tuple) else said
     return " ".join((text.country(listed, language) if name == "country" else listed).split())
 
@@ -236,7 +286,7 @@ def _shown(name: str, value: EngagementValue, names: dict[str, str], language: s
 def _printable(value: Any) -> Any:
     """The same value, all its strings without characters that cannot be printed."""
     if type(value) is str:
-        return _UNPRINTABLE.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
+        return UNPRINTABLE.sub("", value.replace("\r\n", "\n").replace("\r", "\n"))
     if isinstance(value, tuple):
         return tuple(_printable(v) for v in value)
     if is_dataclass(value) and not isinstance(value, type):

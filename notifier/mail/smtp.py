@@ -19,9 +19,8 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
-from notifier.mail.transport import Batch, Message, Outcome, Verdict, address, alike, as_email, brief, message_id
+from notifier.mail.transport import Batch, Message, Outcome, Verdict, address, alike, as_email, brief
 
-_OUTAGE = 30.0
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SIGN_IN = (530, 534, 535, 538)  # RFC 4954: no letter can help these
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
@@ -58,6 +57,7 @@ class Smtp:
 
     name = "smtp"
     batch = 20
+    looks = False
 
     def __init__(
         self, url: str, clock: Callable[[], datetime], *, timeout: float = 15.0, verdict_timeout: float = 45.0,
@@ -76,7 +76,7 @@ class Smtp:
         outcomes: list[Outcome] = []
         until = time.monotonic() + self._budget
         for place, message in enumerate(messages):
-            rest, pause, halt = messages[place:], None, ""
+            rest, trouble, halt = messages[place:], "", ""
             if time.monotonic() >= until:
                 down = _Down("slow", "The server was too slow to take this letter in the same run.")
             else:
@@ -85,14 +85,15 @@ class Smtp:
                     continue
                 except _Down as error:
                     down = error
-                    pause, halt = (None, str(error)) if error.halt else (_OUTAGE, "")
-            left = alike(rest, Verdict.LATER, down.code, str(down), pause=pause, halt=halt)
-            return Batch((*outcomes, *left.outcomes), left.pause, left.halt)
-        return Batch(tuple(outcomes))
+                    trouble, halt = ("", str(error)) if error.halt else (str(error), "")
+            left = alike(rest, Verdict.HELD, down.code, str(down), trouble=trouble, halt=halt)
+            return Batch((*outcomes, *left.outcomes), None, left.halt, left.trouble)
+        in_doubt = [o.words for o in outcomes if o.verdict is Verdict.UNCERTAIN]
+        return Batch(tuple(outcomes), trouble=in_doubt[0] if in_doubt and len(in_doubt) == len(outcomes) else "")
 
     def lookup(self, ref: str) -> Outcome | None:
-        """None: a mail server cannot be asked afterwards. The letter's lease and the wait of a double look have
-        passed by then; a second copy is the price of certainty, and carries the same Message-ID."""
+        """None: a mail server cannot be asked afterwards, so nothing follows from it. A second copy, once the lease is
+        over, is the price of certainty, and carries the same Message-ID."""
         return None
 
     def close(self) -> None:
@@ -138,21 +139,17 @@ class Smtp:
         self, server: smtplib.SMTP, message: Message, sender: str, to: str, size: int
     ) -> Outcome | None:
         """MAIL, RCPT and DATA: None when the server waits for the letter, else why it does not want it."""
-        dsn = server.has_extn("dsn")
-        about = ["RET=HDRS", f"ENVID={_xtext(message.ref)}"] if dsn else []
-        notify = ["NOTIFY=SUCCESS,FAILURE", f"ORCPT=rfc822;{_xtext(to)}"] if dsn else []
-        if server.has_extn("size"):
-            about.append(f"SIZE={size}")
-        code, words = server.mail(sender, about)
-        if code // 100 in (4, 5) and code not in (421, 552):  # 552 is about this letter's size, else it is us
-            reason = f"The server takes no letters from {sender}: {_said(words)}"
-            raise _Down(str(code), reason, halt=code >= 500)
-        if code // 100 == 2:
-            code, words = server.rcpt(to, notify)
-        if code // 100 == 2:
-            code, words = server.docmd("data")
+        most = _largest(server)
+        if most and size > most:  # RFC 1870, 6.1: what it said of itself spares both sides the journey
+            too_large = f"The letter has {size} bytes; the server takes {most} at most."
+            return Outcome(message.ref, Verdict.REFUSED, code="size", words=too_large)
+        commands = _commands(server, message, sender, to, size)
+        stage, code, words = (_together if server.has_extn("pipelining") else _one_by_one)(server, commands)
         if code == 354:
             return None
+        if stage == "mail" and code // 100 in (4, 5) and code not in (421, 552):  # 552 is about this letter's size
+            reason = f"The server takes no letters from {sender}: {_said(words)}"
+            raise _Down(str(code), reason, halt=code >= 500)
         if code == 421 or code // 100 not in (4, 5):
             self._drop()
             raise _Down(str(code), f"The server ended the connection: {_said(words)}")
@@ -222,6 +219,50 @@ class Smtp:
             self._server = None
 
 
+def _largest(server: smtplib.SMTP) -> int:
+    """The most bytes the server says a letter may have; 0 where it names no bound."""
+    told = str(server.esmtp_features.get("size", "")).strip()
+    return int(told) if told.isdecimal() else 0
+
+
+def _commands(server: smtplib.SMTP, message: Message, sender: str, to: str, size: int) -> list[str]:
+    """MAIL, RCPT and DATA of one envelope, with what the server's extensions let us ask for."""
+    dsn = server.has_extn("dsn")
+    about = ["RET=HDRS", f"ENVID={_xtext(message.ref)}"] if dsn else []
+    notify = ["NOTIFY=SUCCESS,FAILURE", f"ORCPT=rfc822;{_xtext(to)}"] if dsn else []
+    if server.has_extn("size"):
+        about.append(f"SIZE={size}")
+    return [" ".join([f"MAIL FROM:<{sender}>", *about]), " ".join([f"RCPT TO:<{to}>", *notify]), "DATA"]
+
+
+def _one_by_one(server: smtplib.SMTP, commands: Sequence[str]) -> tuple[str, int, bytes]:
+    """Each command waits for the reply to the one before. The last stage reached, and what the server said there."""
+    stage, code, words = "", 0, b""
+    for command in commands:
+        stage = command[:4].lower()
+        server.putcmd(command)
+        code, words = server.getreply()
+        if code // 100 != 2:
+            break
+    return stage, code, words
+
+
+def _together(server: smtplib.SMTP, commands: Sequence[str]) -> tuple[str, int, bytes]:
+    """All commands in one packet, then their replies (RFC 2920): two journeys to the server fewer for each letter.
+    The first stage that failed counts, else the last."""
+    server.send("".join(f"{command}\r\n" for command in commands))
+    replies = []
+    for command in commands:
+        replies.append((command[:4].lower(), *server.getreply()))
+        if replies[-1][1] == 421:  # it hangs up; the other replies never come
+            break
+    failed = [reply for reply in replies if reply[1] // 100 not in (2, 3)]
+    if failed and replies[-1][1] == 354:  # it wants a letter it has no recipient for: an empty one (RFC 2920, 3.1)
+        server.send(".\r\n")
+        server.getreply()
+    return failed[0] if failed else replies[-1]
+
+
 def _refused_service(where: _Where, error: Exception) -> _Down:
     """Why the server, once reached, does not serve us, and whether waiting can help."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -265,6 +306,8 @@ def _bad(problem: str) -> Refusal:
 
 def _mailbox(email: str) -> str:
     found = address("", email)
+    if "<" in email or ">" in email:
+        raise ValueError(f"“{email}” cannot stand in an envelope.")
     return f"{found.username}@{found.domain}"
 
 
@@ -281,5 +324,4 @@ def _outcome(message: Message, verdict: Verdict, code: int, words: bytes) -> Out
     said = _said(words)
     enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}\b", said)
     number = f"{code} {enhanced.group()}" if enhanced else str(code)
-    taken = message_id(message) if verdict is Verdict.ACCEPTED else ""
-    return Outcome(message.ref, verdict, provider_id=taken, code=number, words=brief(said))
+    return Outcome(message.ref, verdict, code=number, words=brief(said))

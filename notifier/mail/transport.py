@@ -45,7 +45,8 @@ class Verdict(StrEnum):
 
     ACCEPTED = "accepted"  # the other side has taken it over
     REFUSED = "refused"  # for good: sending it again would be refused again
-    LATER = "later"  # known not to have left; may succeed later
+    LATER = "later"  # known not to have left, for a reason of its own; may succeed later
+    HELD = "held"  # known not to have left, for a reason that holds up every letter of the lane
     UNCERTAIN = "uncertain"  # nobody knows whether it left: look before it is repeated
 
 
@@ -66,11 +67,13 @@ class Outcome:
 @dataclass(frozen=True)
 class Batch:
     """The outcomes of one `send`, in the order of its messages. `pause` asks the whole lane to wait that many
-    seconds; `halt` says why it must stop until a person acts (credentials, a sender not authorised)."""
+    seconds; `trouble` says that the provider or the network failed, and how; `halt` why the lane must stop until a
+    person acts (credentials, a sender not authorised)."""
 
     outcomes: tuple[Outcome, ...]
     pause: float | None = None
     halt: str = ""
+    trouble: str = ""
 
 
 class LookupFailed(Exception):
@@ -78,10 +81,11 @@ class LookupFailed(Exception):
 
 
 class Transport(Protocol):
-    """A way out. `batch` is how many messages one `send` takes at most."""
+    """A way out. `batch` is how many messages one `send` takes at most; `looks` whether `lookup` can tell anything."""
 
     name: str
     batch: int
+    looks: bool
 
     def send(self, messages: Sequence[Message]) -> Batch:
         """One outcome per message. Never raises for anything the provider, the server or the network does."""
@@ -98,11 +102,12 @@ class Transport(Protocol):
 
 def alike(
     messages: Sequence[Message], verdict: Verdict, code: str, words: str, *,
-    pause: float | None = None, halt: str = "",
+    pause: float | None = None, halt: str = "", trouble: str = "",
 ) -> Batch:
     """A batch all of whose messages share one fate."""
     said = brief(words)
-    return Batch(tuple(Outcome(m.ref, verdict, code=code, words=said) for m in messages), pause, brief(halt))
+    outcomes = tuple(Outcome(m.ref, verdict, code=code, words=said) for m in messages)
+    return Batch(outcomes, pause, brief(halt), brief(trouble))
 
 
 def brief(words: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -11,29 +11,31 @@ from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
 from notifier.domain.letters import NOTICE_LETTERS, LetterKind
-from notifier.domain.people import Actor, Role
-from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Sentence
-from notifier.domain.states import NOTICE, DeliveryState, Need, NoticeState
-from notifier.domain.terms import Authorisation, Terms
+from notifier.domain.people import Actor
+from notifier.domain.sentences import Sentence
+from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
+from notifier.domain.terms import Terms
 from notifier.domain.window import Window
-from notifier.tables import Announcement, Change, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import audit, calendars, deliveries
+from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
+from notifier.workflow import alerts, audit, calendars, deliveries
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
 UNDER_WAY = frozenset({
     DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN, DeliveryState.ACCEPTED,
 })
+BY_ARRIVAL = ("provider", "demo")
+"""The rungs of the proof ladder that rest on the arrival of any letter."""
 
 
 @dataclass(frozen=True)
 class Happening:
-    """What a provider (or the demo's outbox) reports of a letter. `kind`: sent | bounce | blocked | spam | other.
+    """What becomes known of a letter. `kind`: sent | duplicate (taken before) | bounce | blocked | soft (not yet) |
+    spam | presumed (see `workflow.unheard`) | other.
 
-    `at` is the provider's moment; `key` identifies the event, so that its repeats change nothing; `by` is the
-    rung of the proof ladder it stands on (provider, demo).
-    """
+    `at` is the moment it happened; `key` identifies it, so that repeats change nothing; `by` is the rung of the proof
+    ladder (provider, demo, presumed), `means` how it became known (event, polled, dsn); `words` what was said, and
+    `advice` what that means for our people."""
 
     ref: str
     provider_id: str
@@ -43,104 +45,165 @@ class Happening:
     words: str = ""
     raw: dict[str, Any] | None = None
     by: str = "provider"
+    means: str = "event"
+    advice: str = ""
 
 
-_MOVES = {"sent": "deliver", "bounce": "bounce", "blocked": "block"}
+@dataclass(frozen=True)
+class _Step:
+    """A happening with the legal move it makes of its delivery, if any, and of the notice."""
+
+    event: Happening
+    delivery: Delivery
+    action: str
+    notice: Notice | None
+    notice_action: str
 
 
-def happened_all(session: Session, events: Sequence[Happening], *, actor: Actor, now: datetime) -> list[str]:
-    """Takes in several events of one transaction, and returns what `happened` says of each. All their notices are
-    locked first, in order, and before any delivery: withdrawals and releases take theirs the same way round."""
-    about = [deliveries.find(session, e.ref, e.provider_id, lock=False) for e in events]
-    for notice_id in sorted({d.notice_id for d in about if d is not None and d.notice_id is not None}):
-        lock(session, notice_id)
-    return [happened(session, event, actor=actor, now=now) for event in events]
+_MOVES = {"sent": "deliver", "duplicate": "accept", "bounce": "bounce", "blocked": "block"}
 
 
 def happened(session: Session, event: Happening, *, actor: Actor, now: datetime) -> str:
-    """Takes in one event; repeats and late ones are recorded and change nothing. Returns in a word what it did:
-    unknown, repeated, recorded, or the delivery's new state."""
-    peek = deliveries.find(session, event.ref, event.provider_id, lock=False)
-    if peek is not None and peek.notice_id is not None:
-        lock(session, peek.notice_id)
-    delivery = deliveries.find(session, event.ref, event.provider_id)
-    if delivery is None:
-        return "unknown"
-    if deliveries.seen(session, event.key):
-        return "repeated"
+    """Takes in one event; see `happened_all`."""
+    return happened_all(session, [event], actor=actor, now=now)[0]
+
+
+def happened_all(session: Session, events: Sequence[Happening], *, actor: Actor, now: datetime) -> list[str]:
+    """Takes in events in their order; repeats change nothing, and late ones are only recorded. Returns in a word what
+    each did: unknown, repeated, recorded, or its delivery's new state.
+
+    All their notices are locked first, in order, and before any delivery: withdrawals and releases take theirs the
+    same way round. Events on different notices share one entry of the log.
+    """
+    about = _locked(session, events)
+    seen, done = deliveries.seen(session, [event.key for event in events]), []
+    waiting: list[_Step] = []
+    for event, delivery in zip(events, about, strict=True):
+        if delivery is None or event.key in seen:
+            done.append("unknown" if delivery is None else "repeated")
+            continue
+        seen.add(event.key)
+        if any(delivery.id == s.delivery.id or delivery.notice_id == s.delivery.notice_id for s in waiting):
+            _take(session, waiting, actor, now)
+            waiting = []
+        waiting.append(_step(session, event, delivery))
+        legal = DELIVERY.find(delivery.state, waiting[-1].action)
+        done.append(str(legal.target) if legal else "recorded")
+    _take(session, waiting, actor, now)
+    return done
+
+
+def _locked(session: Session, events: Sequence[Happening]) -> list[Delivery | None]:
+    """The deliveries the events are about, locked after their notices."""
+    refs = {event.ref for event in events if event.ref}
+    found = {d.ref: d for d in session.exec(select(Delivery).where(col(Delivery.ref).in_(refs)))}
+    about = [found.get(e.ref) or deliveries.find(session, "", e.provider_id, lock=False) for e in events]
+    model: Any
+    for model, ids in ((Notice, {d.notice_id for d in about if d}), (Delivery, {d.id for d in about if d})):
+        session.exec(select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update()
+                     .execution_options(populate_existing=True)).all()
+    return about
+
+
+def _step(session: Session, event: Happening, delivery: Delivery) -> _Step:
     action = _MOVES.get(event.kind, "")
-    legal = audit.MACHINE_OF[Delivery].find(delivery.state, action) if action else None
-    if event.kind == "spam" and delivery.contact_id is not None:
-        contact = session.get(Contact, delivery.contact_id)
-        if contact is not None:
-            contact.barred_at = contact.barred_at or now
-    notice, notice_action = _consequence(session, delivery, action if legal else "", event)
-    audit.move_batch(
-        session,
-        [BatchMove(delivery, action if legal else "", event.at, event.key, event.words, event.raw, notice,
-                   notice_action)],
-        actor=actor, now=now,
-    )
-    if not legal:
-        return "recorded"
-    _after(session, delivery, action, event, notice, notice_action, actor=actor, now=now)
-    return str(delivery.state)
+    if DELIVERY.find(delivery.state, action) is None:
+        action = ""
+    notice, notice_action = _consequence(session, delivery, action, event)
+    return _Step(event, delivery, action, notice, notice_action)
+
+
+def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime) -> None:
+    """Moves and records, then whatever follows. No two of the steps are about one delivery or one notice."""
+    audit.move_batch(session, [
+        BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
+        for s in steps
+    ], actor=actor, now=now)
+    for step in steps:
+        _after(session, step, now)
 
 
 def _consequence(
     session: Session, delivery: Delivery, action: str, event: Happening
 ) -> tuple[Notice | None, str]:
     """Which move of its notice an event causes: the first proof gives it, the last lost address fails it."""
-    if not action or delivery.notice_id is None or not deliveries.gives(delivery):
+    proves, loses = action == "deliver" or event.kind == "presumed", action in ("bounce", "block")
+    if delivery.notice_id is None or not (proves or loses) or not deliveries.gives(delivery):
         return None, ""
     notice = lock(session, delivery.notice_id)
-    if action == "deliver":
+    if proves:
         return notice, "give" if NOTICE.find(notice.state, "give") else ""
     others = {d.state for d in deliveries.of_notice(session, notice.id or 0) if d.id != delivery.id}
     if notice.state == NoticeState.GIVEN:
         # Only a letter that has arrived elsewhere keeps the proof; one still under way proves nothing yet.
-        undone = notice.given_by in ("provider", "demo", "presumed") and not others & ARRIVED
-        return notice, "fail" if undone else ""
+        own = notice.given_by in BY_ARRIVAL or (notice.given_by == "presumed" and _rests_on(notice, delivery))
+        return notice, "fail" if own and not others & ARRIVED else ""
     hopeless = not others & (ARRIVED | UNDER_WAY) and _unwritten(session, notice) is None
     return notice, "fail" if hopeless and NOTICE.find(notice.state, "fail") else ""
 
 
-def _after(
-    session: Session, delivery: Delivery, action: str, event: Happening, notice: Notice | None, notice_action: str,
-    *, actor: Actor, now: datetime,
-) -> None:
-    if action == "deliver":
+def _rests_on(notice: Notice, delivery: Delivery) -> bool:
+    return notice.proof is not None and notice.proof.get("delivery") == delivery.ref
+
+
+def _after(session: Session, step: _Step, now: datetime) -> None:
+    event, delivery = step.event, step.delivery
+    if event.kind == "spam":
+        _bar(session, delivery, event, now)
+    elif event.kind == "soft":
+        delivery.hindered_at = event.at
+    elif step.action == "accept":
+        delivery.handed_at, delivery.due_at = delivery.handed_at or event.at, now + deliveries.SILENT
+    elif step.action == "deliver" or event.kind == "presumed":
+        _proven(session, step, now)
+    elif step.action:
+        _lost(session, step, now)
+
+
+def _proven(session: Session, step: _Step, now: datetime) -> None:
+    event, delivery, notice = step.event, step.delivery, step.notice
+    if step.action == "deliver":
         delivery.delivered_at = event.at
-        if notice is not None and notice_action == "give":
-            proof = {"delivery": delivery.ref, "event": event.key, "words": event.words[:200]}
-            _given(session, notice, event.at, event.by, proof, now=now)
-        return
-    if delivery.contact_id is not None:
-        contact = session.get(Contact, delivery.contact_id)
-        if contact is not None:
-            contact.bounced_at = now
-    deliveries.to_staff(session, "staff_delivery_failed", "delivery", delivery.id or 0, Role.OPS, now=now,
-                        words=event.words)
+    # A presumption gives way to the real thing.
+    if notice is not None and (step.notice_action == "give" or notice.given_by == "presumed" != event.by):
+        means = event.by if event.by in ("presumed", "demo") else event.means
+        proof = {"kind": means, "delivery": delivery.ref, "event": event.key, "words": event.words[:200]}
+        _given(session, notice, event.at, event.by, proof, now=now)
+
+
+def _lost(session: Session, step: _Step, now: datetime) -> None:
+    event, delivery, notice = step.event, step.delivery, step.notice
+    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
+    if contact is not None:
+        contact.bounced_at = now
+    alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:
         return
-    if notice_action == "fail":
-        _unprove(notice)
-    elif notice.proof is not None and notice.proof.get("delivery") == delivery.ref:
-        _reprove(session, notice, delivery, now=now)
-    _next_contact(session, notice, now=now)
+    if step.notice_action == "fail":
+        _unprove(session, notice, now)
+    elif _rests_on(notice, delivery):
+        _reprove(session, notice, now=now)
+    next_contact(session, notice, now=now)
+
+
+def _bar(session: Session, delivery: Delivery, event: Happening, now: datetime) -> None:
+    """Who reported us as spam is not written to again, whichever customer it stands for: the provider would block it,
+    and count it against everybody's letters. What it has received stays proven."""
+    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)):
+        contact.barred_at = contact.barred_at or now
+    alerts.barred(session, delivery, event.words, now=now)
 
 
 def failed(session: Session, refused: list[Delivery], *, actor: Actor, now: datetime) -> None:
     """After a transport refused letters for good: the next contact is written to, or the notice fails."""
     for delivery in refused:
-        deliveries.to_staff(session, "staff_delivery_failed", "delivery", delivery.id or 0, Role.OPS, now=now,
-                            words=delivery.last_words)
+        alerts.failed(session, delivery, delivery.last_words, now=now)
         if delivery.notice_id is None or not deliveries.gives(delivery):
             continue
         notice = lock(session, delivery.notice_id)
         others = deliveries.of_notice(session, notice.id or 0)
         alive = any(d.state in ARRIVED or d.state in UNDER_WAY for d in others)
-        if not _next_contact(session, notice, now=now) and not alive and notice.state == NoticeState.PENDING:
+        if not next_contact(session, notice, now=now) and not alive and notice.state == NoticeState.PENDING:
             audit.move(session, notice, "fail", actor=actor, now=now, checked={Need.PROOF})
 
 
@@ -155,74 +218,29 @@ def give(
     _given(session, notice, at, by, proof, now=now)
 
 
-def acknowledge(session: Session, notice: Notice, *, actor: Actor, now: datetime) -> None:
-    """The customer says that it has read the notice: a proof of receipt by its own act, and no consent to anything.
-    Said once; said again, or of a notice that was cancelled, it changes nothing."""
-    notice = lock(session, notice.id or 0)
-    if notice.acknowledged_at is not None or notice.state == NoticeState.CANCELLED:
-        return
-    give(session, notice, now, "customer", {"act": "acknowledgement"}, actor=actor, now=now)
-    notice.acknowledged_at = now
-    audit.note(session, "acknowledge", NOTICE.name, notice.uid, actor=actor, now=now)
-
-
-def consent(
-    session: Session, notice: Notice, change_refs: Collection[str], answer: str, *, actor: Actor, now: datetime
-) -> list[str]:
-    """The customer's specific answer (`yes` or `no`) to the named changes, where its terms ask for one (GDPR 28(2)).
-    Answering proves receipt. An answer may be changed until the change is released. Returns the refs it now holds for.
-
-    Raises Refusal bad_value for another answer, consent_not_asked where none of the changes waits for one.
-    """
-    if answer not in ("yes", "no"):
-        raise Refusal("bad_value", field=N_("Your answer"), problem=N_("answer yes or no"))
-    notice = lock(session, notice.id or 0)
-    waiting = [p for p in consent_asked(session, notice) if p[1].ref in change_refs]
-    if not waiting:
-        raise Refusal("consent_not_asked")
-    give(session, notice, now, "customer", {"act": "consent"}, actor=actor, now=now)
-    for part, _ in waiting:
-        part.consent, part.consent_at = answer, now
-    refs = [change.ref for _, change in waiting]
-    audit.note(session, "consent", NOTICE.name, notice.uid, actor=actor, now=now,
-               refs={"changes": refs, "answer": answer})
-    return refs
-
-
-def consent_asked(session: Session, notice: Notice) -> list[tuple[NoticeChange, Change]]:
-    """The changes of a notice to which the customer may still say yes or no: its terms are specific, the change opens
-    a window, and it is neither taken back nor released to this customer."""
-    if Terms.from_json(notice.terms).authorisation is not Authorisation.SPECIFIC:
-        return []
-    rows = session.exec(
-        select(NoticeChange, Change).join(Change, col(Change.id) == col(NoticeChange.change_id))
-        .where(NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None),
-               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.released_at).is_(None),
-               col(Change.opens_window).is_(True))
-        .order_by(col(Change.id))
-    ).all()
-    return [(part, change) for part, change in rows]
-
-
 def _given(session: Session, notice: Notice, at: datetime, by: str, proof: Mapping[str, Any], *, now: datetime) -> None:
     notice.given_at, notice.given_by, notice.proof = at, by, dict(proof)
     if notice.opens_window:
         open_window(session, notice, at, "proven receipt", now=now)
 
 
-def _unprove(notice: Notice) -> None:
+def _unprove(session: Session, notice: Notice, now: datetime) -> None:
     notice.given_at, notice.given_by, notice.proof = None, "", None
+    for other in deliveries.of_notice(session, notice.id or 0):
+        if other.state == DeliveryState.ACCEPTED:
+            other.due_at = now  # it may bear the notice now: looked after at once (`workflow.unheard`)
 
 
-def _reprove(session: Session, notice: Notice, lost: Delivery, *, now: datetime) -> None:
+def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
     """The proof's own letter bounced, but another contact has one: the proof moves to the earliest of those."""
     arrived = [d for d in deliveries.of_notice(session, notice.id or 0) if d.state in ARRIVED and d.delivered_at]
     first = min(arrived, key=lambda d: d.delivered_at or now, default=None)
     if first is not None and first.delivered_at is not None:
-        _given(session, notice, first.delivered_at, notice.given_by, {"delivery": first.ref}, now=now)
+        by = "demo" if notice.given_by == "demo" else "provider"
+        _given(session, notice, first.delivered_at, by, {"kind": "event", "delivery": first.ref}, now=now)
 
 
-def _next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
+def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none, or where
     nothing of the notice stands any more."""
     contact = _unwritten(session, notice) if stands(session, notice.id or 0) else None

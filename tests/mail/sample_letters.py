@@ -20,6 +20,7 @@ from notifier.domain.listing import ListedService, Organisation, PublishedChange
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import N_
 from notifier.domain.terms import Terms
+from notifier.domain.transfers import Transfer
 
 ORGANISATION = Organisation(
     legal_name="Beispiel Software AG", address="Musterstrasse 1, 8000 Zürich, Switzerland", country="CH",
@@ -39,11 +40,12 @@ CASE = "https://notices.beispiel.example/o/Zm9vYmFyYmF6cXV4.aGFzaGhhc2g"
 NORTHWIND = EngagementValue(
     ref="northwind-hosting", legal_name="Northwind Hosting Ltd", also_known_as=("Northwind",),
     address="1 Harbour Row, Dublin 2, Ireland", country="IE", registration_no="IE 123456",
-    website="https://northwind.example", contact="Nora Quinn, privacy lead, privacy@northwind.example",
+    website="https://northwind.example", contact="Nora Quinn",
+    contact_position="Privacy lead", contact_address="privacy@northwind.example",
     activity="Hosting of the platform and its backups",
     data_categories=("Names", "Business addresses", "E-mail addresses", "Usage data"),
     data_subjects=("Employees of the customer", "Employees of the customer's own customers"),
-    locations=("IE", "DE", "remote access from Ireland only"), services=("platform",),
+    locations=("IE", "DE"), remote_access=("IE",), services=("platform",),
     guarantee="Data processing agreement under Art. 28(3) GDPR and Art. 9 DSG",
     transfer_basis="Adequacy (DSV Annex 1); no transfer outside the EEA",
     certificates=("ISO/IEC 27001:2022",), own_subprocessors="none",
@@ -52,11 +54,15 @@ SOUTHWIND = EngagementValue(
     ref="southwind", legal_name="Southwind Mail Inc.", address="9 Pier Street, Boston, United States",
     country="US", activity="Sending of system e-mail", data_categories=("Names", "E-mail addresses"),
     locations=("US",), services=("platform",), guarantee="Data processing addendum",
-    transfer_basis="Standard contractual clauses, module 3",
+    special_categories=("Health data",), delimitation="It sends what we write, to whom we say.",
+    duration="Until 31 December 2028",
 )
 EASTWIND = SOUTHWIND.with_(
     ref="eastwind", legal_name="Eastwind Post GmbH", address="Hafenweg 3, 20457 Hamburg, Germany",
-    country="DE", locations=("DE",), transfer_basis="", contact="Emil Ost, privacy@eastwind.example",
+    country="DE", locations=("DE",), contact="Emil Ost", contact_address="privacy@eastwind.example",
+    remote_access=("IN", "US"), transfers=(
+        Transfer("IN", "scc_3", "scc_3", "addendum of 1 March 2026"), Transfer("US", "dpf", "scc"),
+    ),
 )
 
 
@@ -160,6 +166,24 @@ def objection(
 
 def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> StaffFacts:
     """Facts of a letter to the processor's own people."""
+    if kind is LetterKind.STAFF_REPLY_PROOF:
+        other = {"subject_ref": "objections@beispiel.example", "customer_name": "", "words": "042917",
+                 "link": "https://notices.beispiel.example/console/reply", **other}
+    if kind is LetterKind.STAFF_REVIEW_DUE:
+        other = {"subject_ref": "Review of Northwind Hosting Ltd (northwind-hosting)", "customer_name": "",
+                 "words": "Review of the security measures: due on 2 March 2027, yesterday.",
+                 "link": "https://notices.beispiel.example/console/diligence/northwind-hosting", **other}
+    if kind in (LetterKind.STAFF_DELIVERY_FAILED, LetterKind.STAFF_ADDRESS_BARRED):
+        other = {"subject_ref": "legal@exempel.example", "words": "user unknown · 550 5.1.1 no such user here",
+                 "link": "https://notices.beispiel.example/console/deliveries/00000000-0000-0000-0000-000000000001",
+                 **other}
+    if kind is LetterKind.STAFF_EVENTS_UNREADABLE:
+        other = {"subject_ref": "2026-03-03 09:00 UTC", "customer_name": "", "words": "The body is not JSON.",
+                 "link": "https://notices.beispiel.example/console/deliveries", **other}
+    if kind is LetterKind.STAFF_HAND_DELIVERY:
+        other = {"words": "2026-03-10: receipt.pdf",
+                 "link": "https://notices.beispiel.example/console/notices/00000000-0000-0000-0000-000000000002/by-hand",
+                 **other}
     told: dict[str, Any] = {
         "subject_ref": "O-3", "customer_name": CUSTOMER.name,
         "words": "We do not want our clients' data to leave Switzerland.",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notifier.mail.events import KINDS, LARGEST, MOST, MailEvent, parse
+from notifier.mail.events import KINDS, LARGEST, MOST, MailEvent, advice, parse, parse_plain, ref_of
 
 AT = 1767603600  # 2026-01-05 09:00 UTC
 REF = "0198c0de-0000-7000-8000-000000000001"
@@ -39,32 +39,34 @@ def test_a_sent_event_says_when_the_receiving_server_took_the_letter() -> None:
     assert found.kind == "sent" and found.at == datetime(2026, 1, 5, 9, tzinfo=UTC)
     assert found.custom_id == REF and found.email == "legal@customer.example"
     assert found.message_id == "576460752303423489" and found.message_uuid.startswith("1ab23cd4")
-    assert found.words == "sent (250 2.0.0 OK 17676 gsmtp)" and not found.hard and found.code == ""
+    assert found.words == "sent (250 2.0.0 OK 17676 gsmtp)" and found.code == ""
 
 
 @pytest.mark.parametrize(
-    ("told", "kind", "hard", "code"),
+    ("told", "kind", "code"),
     [
         (event("bounce", hard_bounce=True, blocked=True, error_related_to="recipient", error="user unknown"),
-         "bounce", True, "user unknown"),
+         "bounce", "user unknown"),
         (event("bounce", hard_bounce=False, error_related_to="recipient", error="mailbox full"),
-         "bounce", False, "mailbox full"),
-        (event("bounce", hard_bounce="1", error=""), "bounce", True, ""),
-        (event("bounce", hard_bounce="0", error_related_to="domain"), "bounce", False, "domain"),
-        (event("blocked", error_related_to="mailjet", error="preblocked"), "blocked", False, "preblocked"),
-        (event("blocked", error_related_to="spam", error="blacklisted"), "blocked", False, "blacklisted"),
+         "soft", "mailbox full"),
+        (event("bounce", hard_bounce="1", error=""), "bounce", ""),
+        (event("bounce", hard_bounce="0", error_related_to="domain"), "soft", "domain"),
+        (event("blocked", error_related_to="mailjet", error="preblocked"), "blocked", "preblocked"),
+        (event("blocked", error_related_to="spam", error="blacklisted"), "blocked", "blacklisted"),
         (event("blocked", error_related_to="mailjet", error="duplicate in campaign"),
-         "other", False, "duplicate in campaign"),
-        (event("spam", source="JMRPP"), "spam", False, "JMRPP"),
-        (event("unsub", mj_list_id=1), "unsub", False, ""),
-        (event("open", ip="192.0.2.1"), "open", False, ""),
-        (event("click", url="https://processor.example/n/1"), "click", False, ""),
-        (event("something new"), "other", False, ""),
+         "duplicate", "duplicate in campaign"),
+        (event("spam", source="JMRPP"), "spam", "JMRPP"),
+        (event("unsub", mj_list_id=1), "unsub", ""),
+        (event("open", ip="192.0.2.1"), "open", ""),
+        (event("click", url="https://processor.example/n/1"), "click", ""),
+        (event("something new"), "other", ""),
+        (event("soft"), "other", ""),
+        (event("duplicate"), "other", ""),
     ],
 )
-def test_each_kind_of_event_is_read(told: dict[str, Any], kind: str, hard: bool, code: str) -> None:
+def test_each_kind_of_event_is_read(told: dict[str, Any], kind: str, code: str) -> None:
     found = only(told)
-    assert (found.kind, found.hard, found.code) == (kind, hard, code)
+    assert (found.kind, found.code) == (kind, code)
 
 
 def test_an_array_may_be_mixed_and_a_bare_object_stands_alone() -> None:
@@ -128,8 +130,8 @@ def test_a_value_that_is_no_event_is_a_reason_too(value: Any) -> None:
 
 
 def test_good_events_survive_bad_neighbours() -> None:
-    found, junk = read([event("sent"), 7, event("bounce"), {"event": "sent"}])
-    assert [e.kind for e in found] == ["sent", "bounce"]
+    found, junk = read([event("sent"), 7, event("spam"), {"event": "sent"}])
+    assert [e.kind for e in found] == ["sent", "spam"]
     assert [reason.split(":")[0] for reason in junk] == ["Event 2", "Event 4"]
 
 
@@ -175,3 +177,69 @@ def test_every_item_is_an_event_or_a_reason(items: list[Any]) -> None:
 @given(st.binary(max_size=200))
 def test_no_body_raises(body: bytes) -> None:
     parse(body)
+
+
+@pytest.mark.parametrize(("told", "said"), [
+    (event("bounce", hard_bounce=True, error="user unknown"), "about 90 days"),
+    (event("blocked", error="preblocked"), "did not try"),
+    (event("blocked", error="spam reporter"), "as spam"),
+    (event("blocked", error="content blocked"), ""),
+    (event("bounce", hard_bounce=False), ""),
+    (event("sent"), ""),
+])
+def test_what_an_event_means_for_the_next_letter_is_said(told: dict[str, Any], said: str) -> None:
+    meant = advice(only(told))
+    assert said in meant and bool(meant) == bool(said)
+
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def plain(**fields_: Any) -> tuple[list[MailEvent], list[str]]:
+    return parse_plain(json.dumps(fields_).encode(), NOW)
+
+
+@pytest.mark.parametrize(("told", "kind"), [
+    ("delivered", "sent"), ("bounced", "bounce"), ("delayed", "soft"), ("blocked", "blocked"), ("spam", "spam"),
+])
+def test_the_plain_form_names_a_letter_by_our_ref_or_our_message_id(told: str, kind: str) -> None:
+    ours = f"{REF}@processor.example"
+    for name in ({"ref": REF}, {"message_id": f"<{ours}>"}, {"message_id": ours}):
+        [found], junk = plain(**name, event=told, at="2026-03-02T10:00:00.75+01:00", words="250 ok")
+        assert (found.kind, found.custom_id, found.words) == (kind, REF, "250 ok") and not junk
+        assert found.at == datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def test_a_plain_event_may_name_the_providers_own_id_and_no_moment() -> None:
+    [found], _ = plain(message_id="provider-7", event="delivered")
+    assert (found.custom_id, found.message_id, found.at) == ("", "provider-7", NOW)
+    [again], _ = parse_plain(json.dumps({"message_id": "provider-7", "event": "delivered"}).encode(),
+                             NOW + timedelta(hours=1))
+    assert again.key == found.key
+    assert {plain(ref=REF, event=e)[0][0].key for e in ("delivered", "bounced")}.__len__() == 2
+
+
+@pytest.mark.parametrize("told", [
+    {}, {"event": "delivered"}, {"ref": REF}, {"ref": REF, "event": "opened"},
+    {"ref": REF, "event": "delivered", "at": "yesterday"}, {"ref": REF, "event": "delivered", "at": 7},
+    {"ref": REF, "event": "delivered", "at": "2026-03-02T10:00:00"},
+    {"ref": REF, "event": "delivered", "at": "2026-03-05T10:00:00Z"},
+    {"ref": REF, "event": "delivered", "at": "0001-01-01T00:00:00+23:00"},
+])
+def test_a_plain_event_that_lacks_something_is_a_reason(told: dict[str, Any]) -> None:
+    found, junk = plain(**told)
+    assert not found and len(junk) == 1 and junk[0].startswith("Event 1: ")
+
+
+def test_only_our_own_message_ids_hold_a_ref() -> None:
+    assert ref_of(f"<{REF.upper()}@a.example>") == REF
+    for other in ("", "<abc@a.example>", REF, f"<{REF}>", f"x<{REF}@a.example>"):
+        assert ref_of(other) == ""
+
+
+@settings(deadline=None)
+@given(st.lists(st.dictionaries(st.sampled_from(["ref", "event", "at", "words", "message_id"]),
+                                json_values | st.sampled_from(["delivered", REF, "2026-01-01T00:00Z"])), max_size=4))
+def test_every_plain_item_is_an_event_or_a_reason(items: list[Any]) -> None:
+    found, junk = parse_plain(json.dumps(items).encode(), NOW)
+    assert len(found) + len(junk) == len(items)

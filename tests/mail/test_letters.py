@@ -131,9 +131,9 @@ def test_the_announcement_gives_every_recorded_field_of_a_new_sub_processor(lang
     body = " ".join(render(sample.notice(language=language)).text.split())
     value = sample.NORTHWIND
     for said in (
-        value.legal_name, value.address, value.registration_no, value.website, value.contact, value.activity,
-        value.guarantee, value.transfer_basis, *value.data_categories, *value.data_subjects,
-        *value.certificates,
+        value.legal_name, value.address, value.registration_no, value.website, value.contact, value.contact_position,
+        value.contact_address, value.activity, value.guarantee, value.transfer_basis,
+        *value.data_categories, *value.data_subjects, *value.certificates,
     ):
         assert said in body
 

@@ -20,7 +20,7 @@ from tests.http_standin import OddServer, Webhook
 from tests.mail.messages import a_message, messages
 from tests.mailjet_standin import MailjetStandIn
 
-ACCEPTED, REFUSED, LATER, UNCERTAIN = Verdict
+ACCEPTED, REFUSED, _, HELD, UNCERTAIN = Verdict
 
 
 @pytest.fixture
@@ -85,25 +85,25 @@ def test_no_two_posts_carry_the_same_idempotency_key(standin: MailjetStandIn, ma
     assert first != second
 
 
-# mode: verdict of each letter, code, pause, whether the lane halts
-WHOLE_CALLS: dict[str, tuple[Verdict, str, float | None, bool]] = {
-    "400": (REFUSED, "mj-0013", None, False),
-    "401": (LATER, "mj-0015", None, True),
-    "403": (LATER, "send-0008", None, True),
-    "sender-403": (LATER, "send-0008", None, True),
-    "429": (LATER, "429", 7.0, False),
-    "429-bare": (LATER, "429", 5.0, False),
-    "500": (UNCERTAIN, "500", 30.0, False),
-    "500-after": (UNCERTAIN, "500", 30.0, False),
-    "503": (UNCERTAIN, "503", 11.0, False),
-    "hang": (UNCERTAIN, "timeout", 30.0, False),
-    "hang-after": (UNCERTAIN, "timeout", 30.0, False),
-    "cut": (UNCERTAIN, "cut", 30.0, False),
-    "cut-after": (UNCERTAIN, "cut", 30.0, False),
-    "half": (UNCERTAIN, "cut", 30.0, False),
-    "302": (LATER, "302", None, True),
-    "404": (LATER, "404", None, True),
-    "html": (UNCERTAIN, "200", 30.0, False),
+# mode: verdict of each letter, code, pause, whether the provider is in trouble, whether the lane halts
+WHOLE_CALLS: dict[str, tuple[Verdict, str, float | None, bool, bool]] = {
+    "400": (REFUSED, "mj-0013", None, False, False),
+    "401": (HELD, "mj-0015", None, False, True),
+    "403": (HELD, "send-0008", None, False, True),
+    "sender-403": (HELD, "send-0008", None, False, True),
+    "429": (HELD, "429", 7.0, False, False),
+    "429-bare": (HELD, "429", 5.0, False, False),
+    "500": (UNCERTAIN, "500", None, True, False),
+    "500-after": (UNCERTAIN, "500", None, True, False),
+    "503": (UNCERTAIN, "503", 11.0, True, False),
+    "hang": (UNCERTAIN, "timeout", None, True, False),
+    "hang-after": (UNCERTAIN, "timeout", None, True, False),
+    "cut": (UNCERTAIN, "cut", None, True, False),
+    "cut-after": (UNCERTAIN, "cut", None, True, False),
+    "half": (UNCERTAIN, "cut", None, True, False),
+    "302": (HELD, "302", None, False, True),
+    "404": (HELD, "404", None, False, True),
+    "html": (UNCERTAIN, "200", None, True, False),
 }
 
 
@@ -113,12 +113,12 @@ def test_each_way_a_call_can_end_costs_one_post_and_has_its_verdict(
 ) -> None:
     standin.plan.append(mode)
     batch = mailjet.send(messages(2))
-    verdict, code, pause, halts = WHOLE_CALLS[mode]
+    verdict, code, pause, troubled, halts = WHOLE_CALLS[mode]
     assert standin.posts == 1
     assert verdicts(batch) == [verdict] * 2
     assert {o.code for o in batch.outcomes} == {code}
     assert all(0 < len(o.words) <= 500 for o in batch.outcomes)
-    assert (batch.pause, bool(batch.halt)) == (pause, halts)
+    assert (batch.pause, bool(batch.trouble), bool(batch.halt)) == (pause, troubled, halts)
 
 
 def test_a_retry_after_that_is_a_date_is_measured_by_the_answers_own_clock(
@@ -195,7 +195,7 @@ def test_a_call_refused_as_a_whole_is_halved_down_to_the_letter_to_blame(
 def test_halving_stops_when_the_lane_has_to_wait(standin: MailjetStandIn, mailjet: Mailjet) -> None:
     standin.plan.extend(["413", "429"])
     batch = mailjet.send(messages(4))
-    assert verdicts(batch) == [LATER] * 4 and batch.pause == 7.0 and standin.posts == 2
+    assert verdicts(batch) == [HELD] * 4 and batch.pause == 7.0 and standin.posts == 2
 
 
 def test_what_cannot_be_a_letter_is_refused_without_asking_mailjet(
@@ -217,13 +217,13 @@ def test_no_messages_are_no_call(standin: MailjetStandIn, mailjet: Mailjet) -> N
 
 # Mailjet's error codes, one by one, with the status its documents give them.
 CODES = {
-    **dict.fromkeys([("mj-0001", 401), ("mj-0015", 401), ("send-0008", 403)], LATER),
+    **dict.fromkeys([("mj-0001", 401), ("mj-0015", 401), ("send-0008", 403)], HELD),
     **dict.fromkeys([
         ("mj-0002", 400), ("mj-0003", 400), ("mj-0004", 400), ("mj-0005", 400), ("mj-0006", 400),
         ("mj-0007", 400), ("mj-0008", 400), ("mj-0011", 413), ("mj-0012", 400), ("mj-0013", 400),
         ("send-0003", 400), ("send-0010", 400), ("send-0011", 400), ("send-0012", 400), ("send-0015", 400),
     ], REFUSED),
-    ("new-9999", 429): LATER, ("new-9999", 403): LATER, ("new-9999", 418): REFUSED,
+    ("new-9999", 429): HELD, ("new-9999", 403): HELD, ("new-9999", 418): REFUSED,
     ("new-9999", 500): UNCERTAIN,
 }
 
@@ -239,7 +239,7 @@ def test_a_server_that_is_not_there_is_tried_again_later() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))  # bound and not listening: nobody else takes the port, nobody answers
         batch = Mailjet("key", "secret", f"https://127.0.0.1:{listener.getsockname()[1]}/").send(messages(2))
-    assert verdicts(batch) == [LATER] * 2 and batch.pause and not batch.halt
+    assert verdicts(batch) == [HELD] * 2 and batch.trouble and not batch.halt
     assert batch.outcomes[0].code == "unreachable"
 
 
@@ -251,21 +251,21 @@ def test_a_proxy_that_is_not_there_is_tried_again_later(
         listener.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
         batch = Mailjet("key", "secret", standin.url).send(messages(1))
-    assert verdicts(batch) == [LATER] and standin.posts == 0
+    assert verdicts(batch) == [HELD] and standin.posts == 0
 
 
 def test_a_certificate_nobody_vouches_for_halts_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REQUESTS_CA_BUNDLE", raising=False)
     with MailjetStandIn() as stranger:
         batch = Mailjet("key", "secret", stranger.url).send(messages(1))
-        assert verdicts(batch) == [LATER] and "certificate" in batch.halt and stranger.posts == 0
+        assert verdicts(batch) == [HELD] and "certificate" in batch.halt and stranger.posts == 0
 
 
 def test_wrong_credentials_halt_the_lane(standin: MailjetStandIn) -> None:
     transport = Mailjet("key", "not the secret", standin.url)
     batch = transport.send(messages(1))
     transport.close()
-    assert verdicts(batch) == [LATER] and "authentication" in batch.halt and not standin.taken
+    assert verdicts(batch) == [HELD] and "authentication" in batch.halt and not standin.taken
 
 
 def test_a_closed_transport_sends_again(standin: MailjetStandIn, mailjet: Mailjet) -> None:
@@ -340,7 +340,7 @@ def test_a_repeat_in_its_campaign_is_blocked_and_harms_nothing(
     [event] = standin.events_for(second)
     assert event["event"] == "blocked"
     [read], junk = events.parse(json.dumps(event).encode())
-    assert read.kind == "other" and read.code == "duplicate in campaign" and not junk
+    assert read.kind == "duplicate" and read.code == "duplicate in campaign" and not junk
 
 
 @pytest.mark.parametrize(

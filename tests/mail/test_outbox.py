@@ -24,7 +24,7 @@ from notifier.mail.transport import Message, Transport, Verdict, alike, as_email
 from tests.mail.messages import a_message, messages
 
 AT = datetime(2026, 1, 5, 9, 30, tzinfo=UTC)
-ACCEPTED, REFUSED, LATER, _ = Verdict
+ACCEPTED, REFUSED, _, HELD, _ = Verdict
 
 
 def reread(message: Message) -> EmailMessage:
@@ -90,7 +90,7 @@ def test_what_cannot_be_a_letter_is_refused_and_the_others_are_written(tmp_path:
 def test_a_folder_that_cannot_be_written_makes_the_lane_wait(tmp_path: Path) -> None:
     (tmp_path / "outbox").write_text("a file stands in the way")
     batch = Outbox(tmp_path / "outbox", lambda: AT).send([a_message()])
-    assert [o.verdict for o in batch.outcomes] == [LATER] and batch.pause and batch.outcomes[0].words
+    assert [o.verdict for o in batch.outcomes] == [HELD] and batch.trouble and batch.outcomes[0].words
 
 
 def test_the_same_message_and_date_make_the_same_bytes() -> None:
@@ -160,7 +160,7 @@ def test_any_body_survives(text: str) -> None:
 def test_what_the_other_side_said_is_one_short_line() -> None:
     assert brief("a\r\n\tb\0  c") == "a b c"
     assert len(brief("x" * 9000)) == 500 and brief("x" * 9000).endswith("…")
-    batch = alike(messages(2), LATER, "busy", "a\nb", pause=3.0, halt="c\nd")
+    batch = alike(messages(2), HELD, "busy", "a\nb", pause=3.0, halt="c\nd")
     assert [(o.ref, o.words) for o in batch.outcomes] == [(m.ref, "a b") for m in messages(2)]
     assert batch.pause == 3.0 and batch.halt == "c d"
     json.dumps([o.verdict for o in batch.outcomes])

@@ -18,7 +18,7 @@ from notifier.mail.transport import Batch, Transport, Verdict, as_email
 from tests.mail.messages import a_message, messages
 from tests.smtp_standin import SmtpStandIn
 
-ACCEPTED, REFUSED, LATER, UNCERTAIN = Verdict
+ACCEPTED, REFUSED, LATER, HELD, UNCERTAIN = Verdict
 AT = datetime(2026, 1, 5, 9, tzinfo=UTC)
 
 
@@ -65,7 +65,7 @@ def test_the_letter_arrives_byte_for_byte_with_a_message_id_of_its_ref(standin: 
     [envelope] = standin.envelopes
     assert envelope.letter == as_email(message, AT).as_bytes()
     letter = message_from_bytes(envelope.letter, policy=default)
-    assert letter["Message-ID"] == f"<{message.ref}@processor.example>" == outcome.provider_id
+    assert letter["Message-ID"] == f"<{message.ref}@processor.example>" and not outcome.provider_id
     text = letter.get_body(("plain",))
     assert text is not None and text.get_content().replace("\r\n", "\n") == message.text
 
@@ -99,69 +99,87 @@ def test_credentials_travel_over_tls(monkeypatch: pytest.MonkeyPatch, tls: str) 
 def test_a_certificate_nobody_vouches_for_halts_the_lane(tls: str) -> None:
     with SmtpStandIn(tls=tls) as standin, connected(standin) as smtp:
         batch = smtp.send(messages(2))
-    assert verdicts(batch) == [LATER] * 2 and "certificate" in batch.halt and not standin.envelopes
+    assert verdicts(batch) == [HELD] * 2 and "certificate" in batch.halt and not standin.envelopes
 
 
 def test_starttls_that_is_asked_for_and_not_offered_halts_the_lane(standin: SmtpStandIn) -> None:
     smtp = Smtp(standin.url() + "?starttls=1", clock, timeout=1)
     batch = smtp.send(messages(1))
-    assert verdicts(batch) == [LATER] and "STARTTLS" in batch.halt and not standin.envelopes
+    assert verdicts(batch) == [HELD] and "STARTTLS" in batch.halt and not standin.envelopes
 
 
 @pytest.mark.parametrize("credentials", ["me:wrong", "me:w%C3%B6rd"])
 def test_a_wrong_password_halts_the_lane(credentials: str) -> None:
     with SmtpStandIn(user="me", password="right") as standin, connected(standin, credentials) as smtp:
         batch = smtp.send(messages(2))
-    assert verdicts(batch) == [LATER] * 2 and batch.halt and batch.pause is None
+    assert verdicts(batch) == [HELD] * 2 and batch.halt and batch.pause is None
 
 
-# stage, what it meets there: first letter's verdict and code, second letter's verdict, pause, whether it halts
-ENDINGS: list[tuple[str, str, Verdict, str, Verdict, float | None, bool]] = [
-    ("greeting", "554 5.7.1 no service for you", LATER, "unreachable", LATER, 30.0, False),
-    ("greeting", "421 4.3.2 busy", LATER, "unreachable", LATER, 30.0, False),
-    ("greeting", "cut", LATER, "unreachable", LATER, 30.0, False),
-    ("greeting", "hang", LATER, "unreachable", LATER, 30.0, False),
-    ("ehlo", "cut", LATER, "cut", LATER, 30.0, False),
-    ("mail", "550 5.7.60 not your address", LATER, "550", LATER, None, True),
-    ("mail", "530 5.7.0 sign in first", LATER, "530", LATER, None, True),
-    ("mail", "451 4.7.1 slow down", LATER, "451", LATER, 30.0, False),
-    ("mail", "552 5.3.4 too large", REFUSED, "552 5.3.4", ACCEPTED, None, False),
-    ("mail", "421 4.3.2 going down", LATER, "421", LATER, 30.0, False),
-    ("mail", "cut", LATER, "cut", LATER, 30.0, False),
-    ("mail", "hang", LATER, "cut", LATER, 30.0, False),
-    ("rcpt", "550 5.1.1 no such user", REFUSED, "550 5.1.1", ACCEPTED, None, False),
-    ("rcpt", "450 4.2.0 greylisted", LATER, "450 4.2.0", ACCEPTED, None, False),
-    ("rcpt", "530 5.7.0 sign in first", LATER, "530", LATER, None, True),
-    ("rcpt", "cut", LATER, "cut", LATER, 30.0, False),
-    ("rcpt", "gibberish", LATER, "-1", LATER, 30.0, False),
-    ("data", "554 5.5.1 no valid recipients", REFUSED, "554 5.5.1", ACCEPTED, None, False),
-    ("data", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, None, False),
-    ("data", "hang", LATER, "cut", LATER, 30.0, False),
-    ("dot", "552 5.2.2 mailbox full", REFUSED, "552 5.2.2", ACCEPTED, None, False),
-    ("dot", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, None, False),
-    ("dot", "421 4.3.2 going down", LATER, "421 4.3.2", ACCEPTED, None, False),
-    ("dot", "cut", UNCERTAIN, "cut", ACCEPTED, None, False),
-    ("dot", "hang", UNCERTAIN, "cut", ACCEPTED, None, False),
-    ("dot", "gibberish", UNCERTAIN, "-1", ACCEPTED, None, False),
+# stage, what it meets there: first letter's verdict and code, second's verdict, whether there is trouble, or a halt
+ENDINGS: list[tuple[str, str, Verdict, str, Verdict, bool, bool]] = [
+    ("greeting", "554 5.7.1 no service for you", HELD, "unreachable", HELD, True, False),
+    ("greeting", "421 4.3.2 busy", HELD, "unreachable", HELD, True, False),
+    ("greeting", "cut", HELD, "unreachable", HELD, True, False),
+    ("greeting", "hang", HELD, "unreachable", HELD, True, False),
+    ("ehlo", "cut", HELD, "cut", HELD, True, False),
+    ("mail", "550 5.7.60 not your address", HELD, "550", HELD, False, True),
+    ("mail", "530 5.7.0 sign in first", HELD, "530", HELD, False, True),
+    ("mail", "451 4.7.1 slow down", HELD, "451", HELD, True, False),
+    ("mail", "552 5.3.4 too large", REFUSED, "552 5.3.4", ACCEPTED, False, False),
+    ("mail", "421 4.3.2 going down", HELD, "421", HELD, True, False),
+    ("mail", "cut", HELD, "cut", HELD, True, False),
+    ("mail", "hang", HELD, "cut", HELD, True, False),
+    ("rcpt", "550 5.1.1 no such user", REFUSED, "550 5.1.1", ACCEPTED, False, False),
+    ("rcpt", "450 4.2.0 greylisted", LATER, "450 4.2.0", ACCEPTED, False, False),
+    ("rcpt", "530 5.7.0 sign in first", HELD, "530", HELD, False, True),
+    ("rcpt", "cut", HELD, "cut", HELD, True, False),
+    ("rcpt", "gibberish", HELD, "-1", HELD, True, False),
+    ("data", "554 5.5.1 no valid recipients", REFUSED, "554 5.5.1", ACCEPTED, False, False),
+    ("data", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, False, False),
+    ("data", "hang", HELD, "cut", HELD, True, False),
+    ("dot", "552 5.2.2 mailbox full", REFUSED, "552 5.2.2", ACCEPTED, False, False),
+    ("dot", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, False, False),
+    ("dot", "421 4.3.2 going down", LATER, "421 4.3.2", ACCEPTED, False, False),
+    ("dot", "cut", UNCERTAIN, "cut", ACCEPTED, False, False),
+    ("dot", "hang", UNCERTAIN, "cut", ACCEPTED, False, False),
+    ("dot", "gibberish", UNCERTAIN, "-1", ACCEPTED, False, False),
 ]
 
 
+@pytest.mark.parametrize("lenient", [False, True])
+@pytest.mark.parametrize("together", [False, True], ids=["one by one", "pipelined"])
 @pytest.mark.parametrize("ending", ENDINGS, ids=lambda e: f"{e[0]}: {e[1]}")
-def test_each_reply_and_each_break_has_its_verdict(standin: SmtpStandIn, ending: tuple[Any, ...]) -> None:
-    stage, meets, first, code, second, pause, halts = ending
-    standin.plan[stage].append(meets)
-    with connected(standin) as smtp:
-        batch = smtp.send(messages(2))
-    assert verdicts(batch) == [first, second] and batch.outcomes[0].code == code
-    assert (batch.pause, bool(batch.halt)) == (pause, halts)
-    assert batch.outcomes[0].words and len(standin.envelopes) == verdicts(batch).count(ACCEPTED)
+def test_each_reply_and_each_break_has_its_verdict(ending: tuple[Any, ...], together: bool, lenient: bool) -> None:
+    stage, meets, first, code, second, troubled, halts = ending
+    with SmtpStandIn(features=("DSN", "SIZE 100000", *["PIPELINING"] * together)) as standin:
+        standin.lenient = lenient
+        standin.plan[stage].append(meets)
+        with connected(standin) as smtp:
+            batch = smtp.send(messages(2))
+        assert verdicts(batch) == [first, second] and batch.outcomes[0].code == code
+        assert (bool(batch.trouble), bool(batch.halt)) == (troubled, halts)
+        assert batch.outcomes[0].words and len(standin.envelopes) == verdicts(batch).count(ACCEPTED)
 
 
-def test_a_break_in_the_middle_of_a_letter_is_known_not_to_have_delivered_it(standin: SmtpStandIn) -> None:
-    standin.plan["middle"].append("cut")
+def test_a_server_that_offers_it_gets_its_commands_in_one_packet() -> None:
+    with SmtpStandIn(features=("PIPELINING",)) as standin, connected(standin) as smtp:
+        assert verdicts(smtp.send(messages(3))) == [ACCEPTED] * 3
+        assert [c.partition(" ")[0].upper() for c in standin.commands[1:4]] == ["MAIL", "RCPT", "DATA"]
+        assert standin.connections == 1
+
+
+def test_a_letter_larger_than_the_server_says_it_takes_is_not_offered(standin: SmtpStandIn) -> None:
     with connected(standin) as smtp:
+        batch = smtp.send([a_message(1, html="x" * 200_000), a_message(2)])
+    assert verdicts(batch) == [REFUSED, ACCEPTED] and "100000" in batch.outcomes[0].words
+    assert sum(c.upper().startswith("MAIL") for c in standin.commands) == 1
+
+
+def test_a_break_in_the_middle_of_a_letter_is_known_not_to_have_delivered_it() -> None:
+    with SmtpStandIn(features=()) as standin, connected(standin) as smtp:
+        standin.plan["middle"].append("cut")
         batch = smtp.send([a_message(1, html="x" * 20_000_000)])
-        assert verdicts(batch) == [LATER] and batch.outcomes[0].code == "cut"
+        assert verdicts(batch) == [HELD] and batch.outcomes[0].code == "cut"
         standin.plan.clear()
         assert verdicts(smtp.send([a_message(1)])) == [ACCEPTED]
 
@@ -178,7 +196,7 @@ def test_a_server_that_takes_few_letters_per_connection_gets_several(standin: Sm
 def test_a_slow_server_gets_the_rest_in_another_run(standin: SmtpStandIn) -> None:
     with connected(standin, budget=0.0) as smtp:
         batch = smtp.send(messages(2))
-    assert verdicts(batch) == [LATER] * 2 and batch.outcomes[0].code == "slow"
+    assert verdicts(batch) == [HELD] * 2 and batch.outcomes[0].code == "slow" and not batch.trouble
     assert batch.pause is None and not batch.halt and not standin.envelopes
 
 
@@ -200,7 +218,7 @@ def test_a_server_that_is_not_there_is_tried_again_later() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         batch = Smtp(f"smtp://127.0.0.1:{listener.getsockname()[1]}", clock).send(messages(2))
-    assert verdicts(batch) == [LATER] * 2 and batch.pause and batch.outcomes[0].code == "unreachable"
+    assert verdicts(batch) == [HELD] * 2 and batch.trouble and batch.outcomes[0].code == "unreachable"
 
 
 def test_no_messages_are_no_connection(standin: SmtpStandIn) -> None:

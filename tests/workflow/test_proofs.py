@@ -178,11 +178,12 @@ def test_a_widening_in_effect_counts_for_nobody_it_was_not_released_to(house: Ho
         olga, paul = factory.two_people(session)
         factory.baseline(session)
         factory.take_in(session, factory.customer("alpha"), factory.customer("beta"))
-        item = changes.draft(session, ChangeKind.MODIFY, ref="cloud-hosting", values={"locations": ["Texas"]})
+        item = changes.draft(session, ChangeKind.MODIFY, ref="cloud-hosting", values={"locations": ["Ireland"]})
         change = changes.propose(session, [item], reason="Backups.", planned_start=factory.START, separable="customer",
                                  actor=olga, now=NOW)
         exclusions.confirm_separable(session, change.ref, "customer", "Per tenant.", actor=factory.engineer(session),
                                      now=NOW)
+        factory.vouched(session, change, olga, now=NOW)
         changes.submit(session, change.ref, actor=olga, now=NOW)
         changes.approve(session, change.ref, actor=paul, now=NOW)
         announcements.announce(session, [change.ref], actor=paul, now=NOW)
@@ -192,7 +193,7 @@ def test_a_widening_in_effect_counts_for_nobody_it_was_not_released_to(house: Ho
     with house.database.transaction() as session:
         beta = session.exec(select(Notice).order_by(col(Notice.id).desc())).first()
         assert beta is not None
-        objections.file(session, beta.id or 0, Filing("Not Texas.", "Bob", "legal@beta.example"), contact_id=None,
+        objections.file(session, beta.id or 0, Filing("Not Ireland.", "Bob", "legal@beta.example"), contact_id=None,
                         actor=factory.CONTACT, now=NOW + timedelta(days=1))
     after = datetime(2026, 5, 5, 9, tzinfo=NOW.tzinfo)
     with clock.standing(after):
@@ -214,6 +215,7 @@ def test_nobody_who_wrote_a_change_approves_it_however_it_went_from_hand_to_hand
         change = changes.propose(session, [item], reason="To learn.", planned_start=factory.START, actor=paul, now=NOW)
         changes.edit(session, change.ref, [item], reason="To learn more.", planned_start=factory.START, separable="no",
                      actor=olga, now=NOW)
+        factory.vouched(session, change, olga, now=NOW)
         changes.submit(session, change.ref, actor=olga, now=NOW)
         with pytest.raises(Refusal, match="second person"):
             changes.approve(session, change.ref, actor=paul, now=NOW)

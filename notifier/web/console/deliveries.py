@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,16 +11,34 @@ from flask import Response, request
 from sqlmodel import Session, col, select
 from werkzeug.exceptions import NotFound
 
+from notifier import clock
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import DELIVERY, DeliveryState
-from notifier.tables import Announcement, Blob, Customer, Delivery, DeliveryEvent, DeliveryEventDetail, Notice
+from notifier.tables import (
+    Announcement,
+    Customer,
+    Delivery,
+    DeliveryEvent,
+    DeliveryEventDetail,
+    Notice,
+    ProviderPost,
+)
 from notifier.web import frames
 from notifier.web.access import staff
 from notifier.web.console.desk import MOST, bp, page
 from notifier.web.pages import house
+from notifier.workflow import blobs, deliveries, lanes
 
+SHOWN = 10  # reports nobody could read
 TROUBLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN, DeliveryState.BLOCKED, DeliveryState.BOUNCED)
+
+ADDED = {
+    "mailjet": N_("Mailjet added its own Message-ID, Date, Return-Path and DKIM signature, and no tracking."),
+    "smtp": N_("The mail servers added Received lines and, where that is set up, a DKIM signature."),
+    "outbox": N_("Nothing was added: the letter stayed in the outbox folder."),
+}
+"""What each way out adds to a letter on its way; the stored letter is what we handed over."""
 
 KINDS: Mapping[str, str] = {
     "change_announced": N_("Announcement of a change"),
@@ -43,6 +60,11 @@ KINDS: Mapping[str, str] = {
     "staff_objection_filed": N_("To our people: an objection"),
     "staff_review_requested": N_("To our people: a change in review"),
     "staff_delivery_failed": N_("To our people: a letter that failed"),
+    "staff_address_barred": N_("To our people: reported as spam"),
+    "staff_events_unreadable": N_("To our people: a report that cannot be read"),
+    "staff_hand_delivery": N_("To our people: a hand delivery to confirm"),
+    "staff_review_due": N_("To our people: a review or an offboarding is due"),
+    "staff_reply_proof": N_("Test mail to the reply address"),
 }
 
 
@@ -73,12 +95,23 @@ def delivery_list() -> Response:
     wanted = request.args.get("state", "")
     urgent = sa.case((col(Delivery.state).in_(TROUBLE), 0), else_=1)
     with house().database.reading() as db:
-        query = select(Delivery).order_by(urgent, col(Delivery.id).desc()).limit(MOST)
+        query = select(Delivery).where(sa.not_(deliveries.IS_HELD))
+        query = query.order_by(urgent, col(Delivery.id).desc()).limit(MOST)
         if wanted in set(DeliveryState):
             query = query.where(Delivery.state == DeliveryState(wanted))
-        counts = {str(s): int(n) for s, n in db.exec(select(Delivery.state, sa.func.count()).group_by(Delivery.state))}
+        counts = {str(s): int(n) for s, n in db.exec(
+            select(Delivery.state, sa.func.count()).where(sa.not_(deliveries.IS_HELD)).group_by(Delivery.state))}
         return page("deliveries.html", rows=last_words(db, list(db.exec(query))), counts=counts, wanted=wanted,
-                    kinds_of_letter=KINDS, choices=list(DeliveryState), most=MOST)
+                    kinds_of_letter=KINDS, choices=list(DeliveryState), most=MOST,
+                    lanes=lanes.troubles(db, clock.now()), unreadable=_unreadable(db))
+
+
+def _unreadable(db: Session) -> list[tuple[datetime, str]]:
+    """When the newest posts came to an event webhook that nobody could read, and why not."""
+    return list(db.exec(
+        select(ProviderPost.received_at, ProviderPost.words).where(col(ProviderPost.read_at).is_not(None))
+        .order_by(col(ProviderPost.id).desc()).limit(SHOWN)
+    ).all())
 
 
 @bp.get("/deliveries/<ref>")
@@ -86,7 +119,7 @@ def delivery_list() -> Response:
 def delivery_page(ref: str) -> Response:
     """One letter: to whom, what happened to it, and its text as it was handed over, links masked."""
     with house().database.reading() as db:
-        row = _get(db, ref)
+        row = one(db, ref)
         notice = db.get(Notice, row.notice_id) if row.notice_id else None
         events = db.exec(
             select(DeliveryEvent, DeliveryEventDetail)
@@ -96,7 +129,9 @@ def delivery_page(ref: str) -> Response:
         return page(
             "delivery.html", framing=True, row=row, events=[(e, d.words if d else "") for e, d in events],
             sentences={**DELIVERY.sentences, "event": N_("reported, and changed nothing")}, kinds_of_letter=KINDS,
-            letter=frozen(db, row), customer=db.get(Customer, notice.customer_id) if notice else None,
+            letter=frozen(db, row), added=ADDED.get(row.transport, ""), notice=notice,
+            gives=notice is not None and deliveries.gives(row),
+            customer=db.get(Customer, notice.customer_id) if notice else None,
             announcement=db.get(Announcement, notice.announcement_id) if notice else None,
         )
 
@@ -106,7 +141,7 @@ def delivery_page(ref: str) -> Response:
 def delivery_letter(ref: str) -> Response:
     """The HTML part as it was sent, for a frame."""
     with house().database.reading() as db:
-        letter = frozen(db, _get(db, ref))
+        letter = frozen(db, one(db, ref))
     if letter is None:
         raise NotFound
     return frames.letter(str(letter["html"]))
@@ -114,16 +149,12 @@ def delivery_letter(ref: str) -> Response:
 
 def frozen(db: Session, row: Delivery) -> dict[str, Any] | None:
     """The stored letter: subject, text, html, headers; None where nothing has been handed over yet."""
-    blob = db.get(Blob, row.letter_sha256) if row.letter_sha256 else None
-    if blob is None:
-        return None
-    letter = json.loads(zlib.decompress(blob.body) if blob.packing == "zlib" else blob.body)
-    assert isinstance(letter, dict)
-    return letter
+    return blobs.letter(db, row.letter_sha256)
 
 
-def _get(db: Session, ref: str) -> Delivery:
-    row = db.exec(select(Delivery).where(Delivery.ref == ref)).first()
+def one(db: Session, ref: str) -> Delivery:
+    """The letter of this reference, unless nobody may see it yet. Raises Refusal unknown."""
+    row = db.exec(select(Delivery).where(Delivery.ref == ref, sa.not_(deliveries.IS_HELD))).first()
     if row is None:
         raise Refusal("unknown", what="letter", ref=ref)
     return row
