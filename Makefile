@@ -10,11 +10,11 @@ LOCALE := notifier/locale
 export PORT
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench lint typecheck catalogues clean
+.PHONY: help demo run test bench bench-send faults lint typecheck catalogues clean
 
 help:  ## this list
 	@echo "make <target>"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{printf "%-14s%s\n", $$1, $$2}'
 
 demo: $(VENV)/.demo-stamp  ## everything running on sample data, at http://127.0.0.1:8000 (PORT=… for another port)
 	@$(BIN)/notifier demo --port $(PORT)
@@ -23,10 +23,15 @@ run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, worker
 	@$(BIN)/notifier run
 
 test: $(VENV)/.test-stamp  ## every test, on SQLite and PostgreSQL (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest --ignore=tests/bench -n auto --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults -n auto --dist loadscope $(ARGS)
 
-bench: $(VENV)/.test-stamp  ## the measurements
-	@$(BIN)/python -m pytest tests/bench $(ARGS)
+bench: bench-send  ## the measurements
+
+bench-send: $(VENV)/.test-stamp  ## how fast letters leave, on SQLite and PostgreSQL (BENCH=short: under a minute)
+	@$(BIN)/python -m tests.bench.send $(if $(filter short,$(BENCH)),--short) $(ARGS)
+
+faults: $(VENV)/.test-stamp  ## processes killed, servers stopped, a provider that fails: minutes (FAULTS=short: one)
+	@$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 lint: $(VENV)/.test-stamp  ## style and common mistakes
 	@$(BIN)/ruff check .

@@ -24,7 +24,9 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.deliver.deliver": MAIL,
     "notifier.jobs.doubts.settle": MAIL,
     "notifier.jobs.publish.publish": DESK,
+    "notifier.jobs.announce.proceed": DESK,
     "notifier.jobs.events.digest": DESK,
+    "notifier.jobs.polling.ask": DESK,
 }
 
 JOB_TIMEOUT = 90  # seconds; more than a job's minute and the slowest call to a provider (5 + 20) together

@@ -21,7 +21,19 @@ from notifier import clock
 from notifier.domain.people import Door, system
 from notifier.house import House
 from notifier.tables import Lease, ProviderPost
-from notifier.workflow import audit, deliveries, listing, releases, silence
+from notifier.workflow import (
+    announcements,
+    audit,
+    deliveries,
+    doubts,
+    idempotency,
+    lanes,
+    listing,
+    releases,
+    reviews,
+    silence,
+    unheard,
+)
 
 log = logging.getLogger("notifier.clock")
 ACTOR = system(Door.CLOCK)
@@ -50,7 +62,10 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         due = releases.due(session, now) if stands != seen else []
     for ref in due:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
+    if stands != seen:
+        _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
+    _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
@@ -71,12 +86,16 @@ def _duty(house: House, name: str, act: Callable[[Session], object]) -> None:
 def _bells(session: Session, now: datetime, transport: str) -> list[str]:
     """The jobs for which something waits."""
     found = []
-    if deliveries.due(session, now):
+    if lanes.free(session, transport, now) and deliveries.due(session, now):
         found.append("notifier.jobs.deliver.deliver")
-    if deliveries.doubtful(session, transport, 1, now):
+    if doubts.open_ones(session, transport, 1, now):
         found.append("notifier.jobs.doubts.settle")
+    if unheard.waiting(session, 1, now):
+        found.append("notifier.jobs.polling.ask")
     if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
         found.append("notifier.jobs.events.digest")
+    if announcements.unfinished(session) or announcements.litter(session) is not None:
+        found.append("notifier.jobs.announce.proceed")
     newest = listing.newest(session)
     if newest is not None and listing.published_edition(session) < newest.n:
         found.append("notifier.jobs.publish.publish")

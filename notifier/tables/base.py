@@ -25,7 +25,7 @@ APPEND_ONLY = (
 """Tables whose rows the database itself refuses to change or delete (triggers in the first migration)."""
 
 
-def state_column(states: type[StrEnum], name: str) -> sa.Column[Any]:
+def state_column(states: type[StrEnum], name: str, *, index: bool = True) -> sa.Column[Any]:
     """A column that holds one of `states` by value, checked by the database and by SQLAlchemy alike."""
     kind = sa.Enum(
         states,
@@ -36,12 +36,18 @@ def state_column(states: type[StrEnum], name: str) -> sa.Column[Any]:
         values_callable=lambda enum: [member.value for member in enum],
         length=24,
     )
-    return sa.Column(kind, nullable=False, index=True)
+    return sa.Column(kind, nullable=False, index=index)
 
 
 def json_column(*, nullable: bool = False) -> sa.Column[Any]:
     """A JSON column; assign a new value to change it, in-place edits are not seen."""
     return sa.Column(sa.JSON(none_as_null=True), nullable=nullable)
+
+
+def table(model: Any) -> sa.Table:
+    """A model's table itself: where rows are many, statements on it go past the unit of work and its costs."""
+    found: sa.Table = model.__table__
+    return found
 
 
 def guard(model: type[SQLModel]) -> type[SQLModel]:

@@ -80,7 +80,11 @@ class Correction(SQLModel, table=True):
 
 
 class Announcement(SQLModel, table=True):
-    """One or more approved changes made known together. Until `made_at` is set nobody can see it or its notices."""
+    """One or more approved changes made known together. Until `made_at` is set nobody can see it or its notices.
+
+    To many customers it is written in many transactions, from `begun_at` on. One that could not be made in the end has
+    `abandoned_at` instead, and in `abandoned_why` the sentences (as JSON) that tell people why.
+    """
 
     __tablename__ = "announcement"
 
@@ -90,6 +94,8 @@ class Announcement(SQLModel, table=True):
     begun_at: datetime
     made_at: datetime | None = None
     made_by: int | None = Field(default=None, foreign_key="user_account.id")
+    abandoned_at: datetime | None = None
+    abandoned_why: list[Any] | None = Field(default=None, sa_column=json_column(nullable=True))
     edition_n: int | None = Field(default=None, foreign_key="edition.n")
     corrects_id: int | None = Field(default=None, foreign_key="announcement.id")
     irregular: bool = False  # made when processing had begun already; its letter is the one of the irregular start

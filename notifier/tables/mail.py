@@ -37,7 +37,8 @@ class Delivery(SQLModel, table=True):
     language: str = Field(max_length=5)
     attempt: int = 1
     words: str = Field(default="", sa_column=sa.Column(sa.Text, nullable=False))  # ours, frozen when queued
-    state: DeliveryState = Field(sa_column=state_column(DeliveryState, "delivery_state"))
+    # No index of its own: each costs a letter three writes, and ix_delivery_claim begins with it.
+    state: DeliveryState = Field(sa_column=state_column(DeliveryState, "delivery_state", index=False))
     created_at: datetime
     due_at: datetime | None = None
     tries: int = 0
@@ -52,6 +53,23 @@ class Delivery(SQLModel, table=True):
     letter_sha256: str = Field(default="", max_length=64)
     absent_at: datetime | None = None  # when a doubtful letter was first not found at the provider
     last_words: str = Field(default="", max_length=500)
+    hindered_at: datetime | None = None  # when a server last said that it does not take the letter yet
+
+
+class Lane(SQLModel, table=True):
+    """The way out of one transport: open, paused at the provider's wish, or shut until a trial letter passes.
+
+    Nothing is claimed before `paused_until`. `failures` counts calls in a row that the provider or the network let
+    down; `shut_at` is set while the lane is shut, by too many of them or for want of a person, and `words` say why.
+    """
+
+    __tablename__ = "lane"
+
+    transport: str = Field(primary_key=True, max_length=12)
+    paused_until: datetime | None = None
+    failures: int = 0
+    shut_at: datetime | None = None
+    words: str = Field(default="", max_length=500)
 
 
 class DeliveryEvent(SQLModel, table=True):
@@ -88,11 +106,13 @@ class DeliveryEventDetail(SQLModel, table=True):
 
 
 class ProviderPost(SQLModel, table=True):
-    """A body posted to the event webhook, kept as it came until a job has read it; for good if it could not be read."""
+    """A body posted to an event webhook, kept as it came until a job has read it; longer if it could not be read.
+    `source` is the webhook, and so the form, it came in: mailjet | plain."""
 
     __tablename__ = "provider_post"
 
     id: int | None = Field(default=None, primary_key=True)
+    source: str = Field(default="mailjet", max_length=12, sa_column_kwargs={"server_default": "mailjet"})
     received_at: datetime
     body: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False))
     read_at: datetime | None = Field(default=None, index=True)
@@ -124,6 +144,7 @@ class Blob(SQLModel, table=True):
 
     sha256: str = Field(primary_key=True, max_length=64)
     media_type: str = Field(max_length=100)
-    packing: str = Field(default="", max_length=8)  # "" or "zlib"
+    packing: str = Field(default="", max_length=8)  # "", "zlib", or "based": zlib with another blob as dictionary
+    base_sha256: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
     body: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False))
     created_at: datetime

@@ -2,110 +2,111 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
-from uuid import uuid4
+from itertools import islice
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
-import rfc8785
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain import audience as rules
 from notifier.domain import window
-from notifier.domain.audience import Candidate, Why
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Sentence
-from notifier.domain.states import CHANGE, DELIVERY, NOTICE, ChangeState, Need, NoticeState
-from notifier.domain.terms import Notify, Terms
-from notifier.tables import (
-    Announcement,
-    AnnouncementChange,
-    AudienceRow,
-    Change,
-    Contact,
-    Customer,
-    CustomerService,
-    Delivery,
-    Notice,
-    NoticeChange,
-    Service,
-)
-from notifier.workflow import audit, calendars, changes, deliveries, listing, notices, settings
-
-
-@dataclass(frozen=True)
-class Seat:
-    """One customer on the audience roll: in or out and why, its terms, and the contacts that would be written to."""
-
-    customer: Customer
-    why: Why
-    terms: Terms
-    contacts: tuple[Contact, ...]
-
-    @property
-    def included(self) -> bool:
-        """Whether a notice is owed."""
-        return self.why in rules.INCLUDED
+from notifier.domain.states import CHANGE, ChangeState, Need, NoticeState
+from notifier.domain.terms import Terms
+from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Change, Customer, Notice, NoticeChange
+from notifier.workflow import audience, audit, calendars, changes, deliveries, listing, notices, rolls, settings
+from notifier.workflow.audience import Seat
+from notifier.workflow.rolls import Roll
 
 
 @dataclass(frozen=True)
 class Plan:
     """What announcing now would do: the roll, the earliest start every customer's terms allow, and whether a
-    window opens. `late` are customers whose terms make the planned start too early."""
+    window opens. `services` are the slugs of what the changes concern."""
 
     seats: tuple[Seat, ...]
     earliest: date
     opens_window: bool
+    services: frozenset[str]
 
     @property
     def included(self) -> tuple[Seat, ...]:
         """The customers owed a notice."""
         return tuple(s for s in self.seats if s.included)
 
+    @property
+    def nobody(self) -> tuple[Seat, ...]:
+        """The customers owed a notice who have no contact to write to."""
+        return tuple(s for s in self.included if not s.contacts)
+
+    @property
+    def by_service(self) -> dict[str, int]:
+        """How many customers are told, by slug of the services concerned; who buys several counts in each."""
+        return _counted(slug for s in self.included for slug in self.services & (s.services or self.services))
+
+    @property
+    def by_language(self) -> dict[str, int]:
+        """How many customers are told in which language."""
+        return _counted(s.customer.language for s in self.included)
+
+    @property
+    def by_contacts(self) -> dict[int, int]:
+        """How many customers are written to at how many addresses, 0 among them."""
+        return _counted(len(s.contacts) for s in self.included)
+
+    @property
+    def letters(self) -> dict[str, int]:
+        """How many letters would leave in which language."""
+        return _counted(s.customer.language for s in self.included for _ in s.contacts)
+
+
+Counted = TypeVar("Counted", str, int)
+
+
+def _counted(each: Iterable[Counted]) -> dict[Counted, int]:
+    return dict(sorted(Counter(each).items()))
+
 
 def plan(session: Session, concerned: Sequence[Change], now: datetime) -> Plan:
     """The audience roll and the earliest start for announcing these changes at `now`; writes nothing."""
-    services = {s for c in concerned for s in changes.services_of(session, changes.items_of(session, c))}
+    services, today = _scope(session, concerned, now)
+    seats = tuple(audience.seats(session, services, today))
     opens = any(c.opens_window for c in concerned)
-    today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
-    seats = tuple(_seats(session, services, today))
-    earliest = today
-    if opens:
-        terms = {s.terms for s in seats if s.included} or {settings.default_terms(session)}
-        earliest = max(window.earliest_planned_start(t, now, calendars.day_off(t)) for t in terms)
-    return Plan(seats, earliest, opens)
+    return Plan(seats, _earliest(session, _terms_of(seats), opens, now), opens, services)
 
 
-def _seats(session: Session, services: set[str], today: date) -> list[Seat]:
-    bought: dict[int, set[str]] = {}
-    rows = session.exec(
-        select(CustomerService.customer_id, Service.slug)
-        .join(Service, col(Service.id) == col(CustomerService.service_id))
-        .where(sa.or_(col(CustomerService.ended_on).is_(None), col(CustomerService.ended_on) >= today))
-    )
-    for customer_id, slug in rows:
-        bought.setdefault(customer_id, set()).add(slug)
-    contacts: dict[int, list[Contact]] = {}
-    for contact in session.exec(
-        select(Contact)
-        .where(Contact.role == "notice", col(Contact.retired_at).is_(None), col(Contact.barred_at).is_(None))
-        .order_by(col(Contact.customer_id), col(Contact.position), col(Contact.id))
-    ):
-        contacts.setdefault(contact.customer_id, []).append(contact)
-    seats = []
-    for customer in session.exec(select(Customer).order_by(col(Customer.id))):
-        services_bought = frozenset(bought.get(customer.id or 0, ()))
-        candidate = Candidate(services_bought, customer.contract_start, customer.contract_end)
-        terms = settings.terms_of(session, customer.terms, customer.country, customer.subdivision)
-        reachable = deliveries.distinct(contacts.get(customer.id or 0, []))
-        chosen = reachable[:1] if terms.notify is Notify.IN_ORDER else reachable
-        seats.append(Seat(customer, rules.decide(candidate, services, today), terms, tuple(chosen)))
-    return seats
+def _terms_of(seats: Iterable[Seat]) -> Iterable[Terms]:
+    """The terms of all who are in: customers of equal terms share one value, which is cheaper to tell by than equality
+    where they are many."""
+    return {id(s.terms): s.terms for s in seats if s.included}.values()
+
+
+def _scope(session: Session, concerned: Sequence[Change], now: datetime) -> tuple[frozenset[str], date]:
+    """The services these changes touch, and the processor's civil day: what decides who is owed a notice."""
+    services = {s for c in concerned for s in changes.services_of(session, changes.items_of(session, c))}
+    return frozenset(services), now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
+
+
+def _earliest(session: Session, terms: Iterable[Terms], opens: bool, now: datetime) -> date:
+    if not opens:
+        return now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
+    asked = set(terms) or {settings.default_terms(session)}
+    return max(window.earliest_planned_start(t, now, calendars.day_off(t)) for t in asked)
+
+
+def make_known(
+    session: Session, refs: Sequence[str], *, actor: Actor, now: datetime, words: str = ""
+) -> Announcement:
+    """What doors call: announces at once where there are few customers; else only begins, `made_at` stays empty, and
+    whoever rings for `jobs.announce` after the commit (else the clock) has it gone on with. Raises as `announce`."""
+    few = session.scalar(sa.select(sa.func.count()).select_from(Customer)) or 0
+    act = announce if few <= rolls.PART else begin
+    return act(session, refs, actor=actor, now=now, words=words)
 
 
 def announce(
@@ -114,26 +115,190 @@ def announce(
     """Makes approved changes known: freezes the audience roll, owes every customer on it a notice and its
     letters, moves the changes, and publishes a new edition, all in this one transaction.
 
-    Raises Refusal nothing_to_announce, no_such_move, incomplete, start_missing, start_too_early (with the
-    earliest date every customer's terms allow), no_notice_contact (naming every customer).
+    Raises Refusal nothing_to_announce, no_such_move, being_announced, incomplete, start_missing, start_too_early
+    (with the earliest date every customer's terms allow), no_notice_contact (naming every customer).
     """
-    concerned = [changes.get(session, ref, lock=True) for ref in dict.fromkeys(refs)]
-    if not concerned:
-        raise Refusal("nothing_to_announce")
-    for change in concerned:
-        if change.state != ChangeState.APPROVED:
-            raise Refusal("no_such_move", state=str(change.state), action="announce")
-        if found := changes.gaps(session, change):
-            raise Refusal("incomplete", details=found)
+    concerned = _ready(session, refs, now)
     planned = plan(session, concerned, now)
     refuse_unfit(concerned, planned)
     announcement = write(session, concerned, planned, words, actor=actor, now=now)
+    _made_known(session, announcement, concerned, actor=actor, now=now)
+    return announcement
+
+
+def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime, words: str = "") -> Announcement:
+    """The first of many transactions that announce to many customers: looks at the changes, not yet at the customers,
+    and begins an empty roll. Then `draft` and `write_part` write it, and `finish` makes it known.
+
+    Raises Refusal nothing_to_announce, no_such_move, role_missing, being_announced, incomplete, start_missing.
+    """
+    concerned = _ready(session, refs, now)
+    audit.permit(_ANNOUNCE, actor)
+    announcement = rolls.begin(session, concerned, words, actor=actor, now=now)
+    audit.note(session, "begin", "announcement", announcement.ref, actor=actor, now=now,
+               refs={"changes": [c.ref for c in concerned]}, reason=words)
+    return announcement
+
+
+def _ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
+    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet."""
+    concerned = [changes.get(session, ref, lock=True) for ref in sorted(set(refs))]
+    if not concerned:
+        raise Refusal("nothing_to_announce")
+    for change in concerned:
+        _refuse_unready(session, change, now)
+        if busy := _begun(session, change):
+            raise Refusal("being_announced", ref=change.ref, announcement=busy.ref)
+    return concerned
+
+
+def _refuse_unready(session: Session, change: Change, now: datetime) -> None:
+    if change.state != ChangeState.APPROVED:
+        raise Refusal("no_such_move", state=str(change.state), action="announce")
+    if found := changes.gaps(session, change, now):
+        raise Refusal("incomplete", details=found)
+    if change.planned_start is None:
+        raise Refusal("start_missing")
+
+
+def _begun(session: Session, change: Change) -> Announcement | None:
+    return session.exec(
+        select(Announcement).join(AnnouncementChange, col(AnnouncementChange.announcement_id) == col(Announcement.id))
+        .where(AnnouncementChange.change_id == change.id, *_UNFINISHED)
+    ).first()
+
+
+def unfinished(session: Session) -> list[Announcement]:
+    """The announcements begun and not made yet, oldest first."""
+    return list(session.exec(select(Announcement).where(*_UNFINISHED).order_by(col(Announcement.id))))
+
+
+def given_up(session: Session) -> list[Announcement]:
+    """The announcements that could not be made and of whose changes one still waits to be announced, newest first."""
+    waiting = select(AnnouncementChange.announcement_id).join(
+        Change, col(Change.id) == col(AnnouncementChange.change_id)).where(Change.state == ChangeState.APPROVED)
+    return list(session.exec(
+        select(Announcement).where(col(Announcement.abandoned_at).is_not(None), col(Announcement.id).in_(waiting))
+        .order_by(col(Announcement.id).desc())
+    ))
+
+
+def so_far(session: Session, announcement: Announcement) -> int:
+    """How many customers are on the roll of an announcement that is being written."""
+    return session.scalar(sa.select(sa.func.count()).select_from(AudienceRow).where(
+        col(AudienceRow.announcement_id) == announcement.id)) or 0
+
+
+def litter(session: Session) -> int | None:
+    """The number of an announcement that was given up and of which notices are left to clear away."""
+    return session.exec(
+        select(Announcement.id).where(
+            col(Announcement.abandoned_at).is_not(None),
+            sa.exists().where(col(Notice.announcement_id) == col(Announcement.id))).limit(1)
+    ).first()
+
+
+def draft(session: Session, announcement: Announcement, now: datetime) -> list[Seat]:
+    """The next part of a roll that was begun, read only; empty once it reaches the last customer. Before the first it
+    looks at all customers, so that what cannot be announced is refused before anything is written: Refusal
+    start_too_early, no_notice_contact (naming every customer)."""
+    concerned = concerned_by(session, announcement)
+    services, today = _scope(session, concerned, now)
+    after = rolls.written_up_to(session, announcement.id or 0)
+    if not after:
+        _survey(session, concerned, now)
+    part = list(islice(audience.seats(session, services, today, after=after), rolls.PART))
+    rolls.refuse_unreachable(part)
+    return part
+
+
+def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> None:
+    services, today = _scope(session, concerned, now)
+    nobody, terms = [], {}
+    for seat in audience.seats(session, services, today):
+        if seat.included:
+            terms[id(seat.terms)] = seat.terms
+            nobody += [] if seat.contacts else [seat]
+    _refuse_early(concerned, _earliest(session, terms.values(), any(c.opens_window for c in concerned), now))
+    rolls.refuse_unreachable(nobody)
+
+
+def write_part(session: Session, number: int, part: Sequence[Seat], *, now: datetime) -> bool:
+    """Writes a part that `draft` gave. False, and nothing is written, where somebody else was faster: the roll goes
+    further by now, or the announcement is made or given up."""
+    announcement = _lock(session, number)
+    if announcement is None or rolls.written_up_to(session, number) >= part[0].customer.id:
+        return False
+    opens = any(c.opens_window for c in concerned_by(session, announcement))
+    rolls.write(session, announcement, part, opens, now)
+    return True
+
+
+def check(session: Session, announcement: Announcement, now: datetime) -> Roll | None:
+    """The whole written roll against the customers as they are now; None where it is not whole. Reads only, some
+    seconds long where there are very many. Raises Refusal roll_changed."""
+    return rolls.checked(session, announcement, *_scope(session, concerned_by(session, announcement), now))
+
+
+def finish(session: Session, number: int, roll: Roll, *, actor: Actor, now: datetime) -> bool:
+    """The last transaction: looks once more at everything that may have moved since `begin`, and makes it known. False,
+    and nothing is written, where a customer has changed since the roll was checked, or somebody else was faster.
+
+    Raises Refusal no_such_move, incomplete, start_missing, start_too_early, role_missing.
+    """
+    concerned = [changes.get(session, ref, lock=True) for ref in sorted(
+        c.ref for c in concerned_by(session, session.get_one(Announcement, number)))]
+    announcement = _lock(session, number)
+    if announcement is None or rolls.fingerprint(session) != roll.data:
+        return False
+    for change in concerned:
+        _refuse_unready(session, change, now)
+    opens = any(c.opens_window for c in concerned)
+    _refuse_early(concerned, _earliest(session, roll.terms, opens, now))
+    rolls.close(session, announcement, roll, now)
+    _made_known(session, announcement, concerned, actor=actor, now=now)
+    return True
+
+
+def give_up(session: Session, number: int, why: Refusal, *, actor: Actor, now: datetime) -> None:
+    """Ends an announcement that was begun and cannot be made as it is: its changes stay approved and can be announced
+    again, and its pages say why. What was written of it is cleared away later (`rolls.clear`)."""
+    announcement = _lock(session, number)
+    if announcement is None:
+        return
+    announcement.abandoned_at = now
+    announcement.abandoned_why = [s.to_json() for s in (why.sentence, *why.details[:50])]
+    audit.note(session, "give_up", "announcement", announcement.ref, actor=actor, now=now, refs={"code": why.code},
+               reason=str(why.sentence))
+
+
+def _lock(session: Session, number: int) -> Announcement | None:
+    return session.exec(
+        select(Announcement).where(Announcement.id == number, *_UNFINISHED).with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+
+
+_UNFINISHED = (col(Announcement.made_at).is_(None), col(Announcement.abandoned_at).is_(None))
+_ANNOUNCE = next(row for row in CHANGE.rows if row.action == "announce")
+
+
+def concerned_by(session: Session, announcement: Announcement) -> list[Change]:
+    """The changes an announcement makes known, in their order."""
+    return list(session.exec(
+        select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
+        .where(AnnouncementChange.announcement_id == announcement.id).order_by(col(Change.id))
+    ))
+
+
+def _made_known(
+    session: Session, announcement: Announcement, concerned: Sequence[Change], *, actor: Actor, now: datetime
+) -> None:
     for change in concerned:
         audit.move(session, change, "announce", actor=actor, now=now, checked={Need.COMPLETE, Need.AUDIENCE},
                    refs={"announcement": announcement.ref})
         change.announced_at = change.updated_at = now
     show(session, announcement, concerned, "announce", actor=actor, now=now)
-    return announcement
 
 
 def show(
@@ -153,95 +318,29 @@ def show(
 
 def refuse_unfit(concerned: Sequence[Change], planned: Plan) -> None:
     """Raises Refusal start_missing, start_too_early or no_notice_contact where these changes cannot be announced so."""
-    _refuse_early(concerned, planned)
-    _refuse_unreachable(planned)
+    _refuse_early(concerned, planned.earliest)
+    rolls.refuse_unreachable(planned.included)
 
 
-def _refuse_early(concerned: Sequence[Change], planned: Plan) -> None:
+def _refuse_early(concerned: Sequence[Change], earliest: date) -> None:
     for change in concerned:
         if change.planned_start is None:
             raise Refusal("start_missing")
-        if change.opens_window and change.planned_start < planned.earliest:
-            raise Refusal("start_too_early", start=change.planned_start, earliest=planned.earliest)
-
-
-def _refuse_unreachable(planned: Plan) -> None:
-    nobody = [s.customer for s in planned.included if not s.contacts]
-    if nobody:
-        raise Refusal("no_notice_contact", details=[
-            Sentence(N_("%(name)s (%(ref)s)"), {"name": c.name, "ref": c.ref}) for c in nobody
-        ])
+        if change.opens_window and change.planned_start < earliest:
+            raise Refusal("start_too_early", start=change.planned_start, earliest=earliest)
 
 
 def write(
     session: Session, concerned: Sequence[Change], planned: Plan, words: str, *, corrects: Announcement | None = None,
     irregular: bool = False, actor: Actor, now: datetime,
 ) -> Announcement:
-    """An announcement with its frozen roll, its notices and their letters, which nobody sees before `show`;
-    `corrects` is the one it corrects, `irregular` says that processing has begun already."""
-    uid = str(uuid4())
-    announcement = Announcement(uid=uid, ref=uid[:18], begun_at=now, made_by=actor.id, words=words,
-                                corrects_id=corrects.id if corrects else None, irregular=irregular)
-    session.add(announcement)
-    session.flush()
-    announcement.ref = f"A-{announcement.id}"
-    number = announcement.id or 0
-    session.add_all(AnnouncementChange(announcement_id=number, change_id=c.id or 0) for c in concerned)
-    _freeze_roll(session, announcement, planned)
-    _write_notices(session, number, concerned, planned, now)
-    _write_deliveries(session, announcement, planned, now)
+    """An announcement with its frozen roll, its notices and their letters in this one transaction, which nobody sees
+    before `show`; `corrects` is the one it corrects, `irregular` says that processing has begun already."""
+    announcement = rolls.begin(session, concerned, words, corrects=corrects, irregular=irregular, actor=actor, now=now)
+    for part in rolls.parts(planned.seats):
+        rolls.write(session, announcement, part, planned.opens_window, now)
+    rolls.close(session, announcement, rolls.of(planned.seats), now)
     return announcement
-
-
-def _freeze_roll(session: Session, announcement: Announcement, planned: Plan) -> None:
-    roll = [
-        {"announcement_id": announcement.id, "customer_id": s.customer.id, "included": s.included, "why": str(s.why)}
-        for s in planned.seats
-    ]
-    announcement.audience_sha256 = roll_sha256(roll)
-    announcement.included = len(planned.included)
-    announcement.left_out = len(roll) - announcement.included
-    if roll:
-        session.execute(sa.insert(AudienceRow), roll)
-
-
-def roll_sha256(roll: Sequence[dict[str, Any]]) -> str:
-    """The hash of an audience roll: SHA-256 over the RFC 8785 form of its rows, in order of customer."""
-    rows = sorted([row["customer_id"], row["included"], row["why"]] for row in roll)
-    return hashlib.sha256(rfc8785.dumps(rows)).hexdigest()
-
-
-def _write_notices(
-    session: Session, number: int, concerned: Sequence[Change], planned: Plan, now: datetime
-) -> None:
-    rows = [
-        {"uid": str(uuid4()), "announcement_id": number, "customer_id": s.customer.id, "state": NOTICE.initial,
-         "terms": s.terms.to_json(), "opens_window": planned.opens_window, "created_at": now}
-        for s in planned.included
-    ]
-    if rows:
-        session.execute(sa.insert(Notice), rows)
-    for change in concerned:
-        session.execute(sa.insert(NoticeChange).from_select(
-            ["notice_id", "change_id", "consent"],
-            sa.select(col(Notice.id), sa.literal(change.id), sa.literal(""))
-            .where(col(Notice.announcement_id) == number),
-        ))
-
-
-def _write_deliveries(session: Session, announcement: Announcement, planned: Plan, now: datetime) -> None:
-    notice_ids = dict(session.exec(
-        select(Notice.customer_id, Notice.id).where(Notice.announcement_id == announcement.id)
-    ).all())
-    rows = [
-        {"ref": str(uuid4()), "kind": notices.letter_of(announcement), "subject_kind": "notice",
-         "subject_id": notice_ids[s.customer.id or 0], "notice_id": notice_ids[s.customer.id or 0],
-         "contact_id": contact.id, "to_email": contact.email, "to_name": contact.name,
-         "language": s.customer.language, "words": "", "state": DELIVERY.initial, "created_at": now, "due_at": now}
-        for s in planned.included for contact in s.contacts
-    ]
-    if rows:
-        session.execute(sa.insert(Delivery), rows)
 
 
 def withdraw(session: Session, ref: str, reason: str, *, actor: Actor, now: datetime) -> Change:

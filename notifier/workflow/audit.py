@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from typing import Any, Protocol
 from uuid import uuid4
 
 import rfc8785
@@ -26,7 +28,7 @@ from notifier.domain import merkle
 from notifier.domain.listing import moment
 from notifier.domain.people import Actor, Kind
 from notifier.domain.refusals import Refusal
-from notifier.domain.states import CHANGE, DELIVERY, NOTICE, OBJECTION, Machine, Move, Need
+from notifier.domain.states import CHANGE, DELIVERY, NOTICE, OBJECTION, DeliveryState, Machine, Move, Need
 from notifier.tables import (
     AuditDetail,
     AuditEntry,
@@ -38,11 +40,13 @@ from notifier.tables import (
     Notice,
     Objection,
 )
+from notifier.tables.base import table
 
 MACHINE_OF: Mapping[type[SQLModel], Machine] = {
     Change: CHANGE, Notice: NOTICE, Delivery: DELIVERY, Objection: OBJECTION,
 }
 _PENDING = "audit_pending"
+AT_ONCE = 500  # rows a statement moves
 
 
 @dataclass
@@ -154,11 +158,23 @@ def note(
     session.info.setdefault(_PENDING, []).append(_Draft(entry, readable))
 
 
+class Moving(Protocol):
+    """A delivery as a batch moves it: the stored row, or a reading of it that nobody looks at afterwards."""
+
+    @property
+    def id(self) -> int | None:
+        """Its row."""
+
+    @property
+    def state(self) -> DeliveryState:
+        """Where it stands before the move."""
+
+
 @dataclass(frozen=True)
 class BatchMove:
     """One delivery's move within a batch: what happened, when, and whether it moved its notice too."""
 
-    delivery: Delivery
+    delivery: Moving
     action: str
     at: datetime
     key: str = ""
@@ -166,6 +182,7 @@ class BatchMove:
     raw: dict[str, Any] | None = None
     notice: Notice | None = None
     notice_action: str = ""
+    also: Mapping[str, Any] | None = None  # further columns of the delivery, written by the same statement
 
 
 def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, now: datetime) -> None:
@@ -178,8 +195,10 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     if not moves:
         return
     batch = str(uuid4())
-    events = [_move_one(session, one, batch, actor, now) for one in moves]
-    session.execute(sa.insert(DeliveryEvent), events)
+    steps = _Steps(session, actor)
+    events = [_move_one(steps, one, batch, now) for one in moves]
+    steps.take()
+    session.execute(sa.insert(table(DeliveryEvent)), events)
     said = [
         {"key": event["key"], "delivery_id": event["delivery_id"], "words": one.words[:500], "raw": one.raw}
         for one, event in zip(moves, events, strict=True) if one.words or one.raw
@@ -193,11 +212,11 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     )
 
 
-def _move_one(session: Session, one: BatchMove, batch: str, actor: Actor, now: datetime) -> dict[str, Any]:
-    before, after = _step(session, one.delivery, one.action, actor)
+def _move_one(steps: _Steps, one: BatchMove, batch: str, now: datetime) -> dict[str, Any]:
+    before, after = steps.add(Delivery, one.delivery, one.action, one.also)
     notice_before, notice_after = ("", "")
     if one.notice is not None and one.notice_action:
-        notice_before, notice_after = _step(session, one.notice, one.notice_action, actor)
+        notice_before, notice_after = steps.add(Notice, one.notice, one.notice_action)
     return {
         "delivery_id": one.delivery.id, "kind": one.action or "event", "at": one.at,
         "key": one.key or f"{batch}:{one.delivery.id}", "before": before, "after": after,
@@ -206,33 +225,85 @@ def _move_one(session: Session, one: BatchMove, batch: str, actor: Actor, now: d
     }
 
 
-def _step(session: Session, row: Any, action: str, actor: Actor) -> tuple[str, str]:
-    if not action:
-        return str(row.state), str(row.state)
-    model: Any = type(row)
-    legal = MACHINE_OF[model].find(row.state, action)
-    if legal is None:
-        raise Refusal("no_such_move", state=str(row.state), action=action)
-    permit(legal, actor)
-    result = session.execute(
-        sa.update(model).where(model.id == row.id, model.state == legal.source).values(state=legal.target)
-        .execution_options(synchronize_session=False)
-    )
-    if getattr(result, "rowcount", 0) != 1:
-        raise Refusal("overtaken", state=str(row.state))
-    set_committed_value(row, "state", legal.target)
-    return str(legal.source), str(legal.target)
+class _Steps:
+    """The moves of a batch, taken together: rows that go from the same state to the same state by one statement."""
+
+    def __init__(self, session: Session, actor: Actor) -> None:
+        self._session, self._actor = session, actor
+        self._waiting: dict[tuple[type[SQLModel], Move], dict[int | None, Any]] = {}
+        self._values: dict[int | None, Mapping[str, Any]] = {}  # of deliveries only
+
+    def add(
+        self, model: type[SQLModel], row: Any, action: str, also: Mapping[str, Any] | None = None
+    ) -> tuple[str, str]:
+        """Where the move leads from and to; an empty action moves nothing. Raises Refusal no_such_move and as
+        `permit`."""
+        if not action:
+            return str(row.state), str(row.state)
+        if any(row.id in rows for (held, _), rows in self._waiting.items() if held is model):
+            self.take()  # twice in one batch: the second move starts where the first has led
+        legal = MACHINE_OF[model].find(row.state, action)
+        if legal is None:
+            raise Refusal("no_such_move", state=str(row.state), action=action)
+        if (model, legal) not in self._waiting:
+            permit(legal, self._actor)
+        self._waiting.setdefault((model, legal), {})[row.id] = row
+        if also:
+            self._values[row.id] = also
+        return str(legal.source), str(legal.target)
+
+    def take(self) -> None:
+        """Writes what was added. Raises Refusal overtaken where a row is not in its state any more."""
+        waiting, self._waiting = self._waiting, {}
+        for (model, legal), rows in waiting.items():
+            own = {n: self._values.pop(n, {}) if model is Delivery else {} for n in rows}
+            shared = next(iter(own.values()))
+            if all(each == shared for each in own.values()):
+                moved = self._alike(table(model), legal, sorted(n for n in rows if n is not None), shared)
+            else:
+                moved = self._each(table(model), legal, own)
+            if moved != len(rows):
+                raise Refusal("overtaken", state=str(legal.source))
+            for row in rows.values():
+                if isinstance(row, SQLModel):
+                    set_committed_value(row, "state", legal.target)
+
+    def _alike(self, rows: sa.Table, legal: Move, ids: Sequence[int], values: Mapping[str, Any]) -> int:
+        statement, moved = _moving(rows, frozenset(values)), 0
+        for first in range(0, len(ids), AT_ONCE):
+            result = self._session.execute(statement, {
+                **values, "those": ids[first:first + AT_ONCE], "source": legal.source, "target": legal.target})
+            moved += getattr(result, "rowcount", 0)
+        return moved
+
+    def _each(self, rows: sa.Table, legal: Move, own: Mapping[int | None, Mapping[str, Any]]) -> int:
+        names = frozenset(next(iter(own.values())))
+        result = self._session.execute(_moving(rows, names, one=True), [
+            {**values, "those": n, "source": legal.source, "target": legal.target} for n, values in own.items()])
+        return getattr(result, "rowcount", 0)
+
+
+@lru_cache
+def _moving(rows: sa.Table, names: frozenset[str], one: bool = False) -> sa.Update:
+    """The statement that moves `those` rows, or one of them, and writes further columns by the way."""
+    which = rows.c.id == sa.bindparam("those") if one else rows.c.id.in_(sa.bindparam("those", expanding=True))
+    further: dict[str, Any] = {name: sa.bindparam(name) for name in sorted(names)}
+    return sa.update(rows).where(which, rows.c.state == sa.bindparam("source")).values(
+        state=sa.bindparam("target"), **further)
 
 
 def leaf(event_row: Mapping[str, Any]) -> bytes:
     """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it."""
-    at = event_row["at"]
-    return rfc8785.dumps({
-        "delivery": str(event_row["delivery_id"]), "key": event_row["key"], "kind": event_row["kind"],
-        "at": at.isoformat(), "before": event_row["before"], "after": event_row["after"],
-        "notice_before": event_row["notice_before"], "notice_after": event_row["notice_after"],
-        "batch": event_row["batch"],
-    })
+    return _canonical({
+        "after": event_row["after"], "at": event_row["at"].isoformat(), "batch": event_row["batch"],
+        "before": event_row["before"], "delivery": str(event_row["delivery_id"]), "key": event_row["key"],
+        "kind": event_row["kind"], "notice_after": event_row["notice_after"],
+        "notice_before": event_row["notice_before"],
+    }).encode()
+
+
+# RFC 8785 of an object that holds nothing but strings, and has its names in order: ten times as fast as the library.
+_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def entry_hash(entry: Mapping[str, Any]) -> str:
@@ -253,15 +324,17 @@ def _seal(session: Session) -> None:
     if not drafts:
         return
     session.flush()
-    head = session.exec(
-        select(AuditHead).where(AuditHead.id == 1).with_for_update().execution_options(populate_existing=True)
-    ).one()
-    entries, details = _chained(drafts, head.seq, head.hash)
-    session.execute(sa.insert(AuditEntry), entries)
+    seq, last = session.execute(_HEAD).one()
+    entries, details = _chained(drafts, seq, last)
+    session.execute(sa.insert(table(AuditEntry)), entries)
     if details:
-        session.execute(sa.insert(AuditDetail), details)
-    head.seq, head.hash = entries[-1]["seq"], entries[-1]["hash"]
-    session.flush()
+        session.execute(sa.insert(table(AuditDetail)), details)
+    session.execute(_MOVE_HEAD, {"to": entries[-1]["seq"], "at": entries[-1]["hash"]})
+
+
+_head = table(AuditHead).c
+_HEAD = sa.select(_head.seq, _head.hash).where(_head.id == 1).with_for_update()
+_MOVE_HEAD = sa.update(table(AuditHead)).where(_head.id == 1).values(seq=sa.bindparam("to"), hash=sa.bindparam("at"))
 
 
 @event.listens_for(Session, "after_soft_rollback")

@@ -7,7 +7,7 @@ and the clock's sweep finds whatever was not rung. Every move goes through `audi
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,16 +17,25 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.letters import NOTICE_LETTERS
 from notifier.domain.people import Actor, Role
-from notifier.domain.states import DeliveryState
-from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, User
-from notifier.workflow import audit
+from notifier.domain.states import DELIVERY, DeliveryState
+from notifier.tables import Contact, Delivery, DeliveryEvent, Notice, User
+from notifier.tables.base import table
+from notifier.workflow import audit, blobs, lanes
 from notifier.workflow.audit import BatchMove
+
+IS_NOTICE_CONTACT = sa.and_(
+    col(Contact.role) == "notice", col(Contact.retired_at).is_(None), col(Contact.barred_at).is_(None),
+)
+"""Who receives a customer's legal notices: neither retired nor barred."""
+
+IS_HELD = sa.and_(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at).is_(None))
+"""A letter of an announcement that is still being written: nobody sees it, nobody may claim it."""
 
 LEASE = timedelta(minutes=5)
 """How long a worker may hold claimed letters; longer than the slowest provider call by far."""
 
-LOOK_AGAIN = timedelta(minutes=10)
-"""How long a doubtful letter must stay absent at the provider before it is sent again."""
+SILENT = timedelta(hours=2)
+"""How long an accepted letter may stay without an event before somebody looks after it (`workflow.unheard`)."""
 
 BACKOFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 1800, 7200))
 """How long a letter waits that may succeed later, by the number of tries; the last one repeats."""
@@ -34,7 +43,7 @@ BACKOFF = tuple(timedelta(seconds=s) for s in (30, 120, 600, 1800, 7200))
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a transport reports of one letter. `verdict`: accepted | refused | later | uncertain."""
+    """What a transport reports of one letter. `verdict`: accepted | refused | later | held | uncertain."""
 
     ref: str
     verdict: str
@@ -47,8 +56,7 @@ class Outcome:
 class Sent:
     """The letter as it was handed over, links masked, and the last day it printed, if any."""
 
-    sha256: str
-    packed: bytes
+    letter: blobs.Letter
     promised_last_day: date | None
 
 
@@ -84,19 +92,71 @@ def to_staff(
                   now=now, words=words, attempt=earlier + 1)
 
 
-def claim(session: Session, limit: int, transport: str, *, actor: Actor, now: datetime) -> list[Delivery]:
-    """Takes up to `limit` letters that are due, for as long as the lease runs. Several workers may call at once:
-    PostgreSQL skips what another holds, SQLite lets one writer in at a time."""
-    rows = list(session.exec(
-        select(Delivery).where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at) <= now)
-        .order_by(col(Delivery.due_at), col(Delivery.id)).limit(limit).with_for_update(skip_locked=True)
-    ))
-    lease = str(uuid4())
-    audit.move_batch(session, [BatchMove(row, "claim", now) for row in rows], actor=actor, now=now)
-    for row in rows:
-        row.lease, row.leased_until, row.transport = lease, now + LEASE, transport
-        row.tries += 1
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A letter for a worker's hands, as it was before it was claimed; the `lease` fences who holds it."""
+
+    id: int
+    ref: str
+    kind: str
+    subject_kind: str
+    subject_id: int
+    notice_id: int | None
+    contact_id: int | None
+    to_email: str
+    to_name: str
+    language: str
+    attempt: int
+    words: str
+    state: DeliveryState
+    tries: int
+    lease: str
+
+
+Owed = Delivery | Claimed
+"""A letter, as the table has it or as a worker claimed it."""
+
+_d = table(Delivery).c
+_DUE = (
+    sa.select(*(_d[f.name] for f in fields(Claimed) if f.name != "lease"))
+    .where(_d.state == DeliveryState.QUEUED, _d.due_at <= sa.bindparam("now"))
+    # By `due_at` alone, as the index has it: a whole announcement is due at one moment, and must not be sorted.
+    .order_by(_d.due_at).limit(sa.bindparam("most", type_=sa.Integer)).with_for_update(skip_locked=True)
+)
+
+
+def claim(
+    session: Session, limit: int, transport: str, *, actor: Actor, now: datetime, held_for: timedelta = LEASE,
+) -> list[Claimed]:
+    """Takes up to `limit` letters that are due into a worker's hands: `lock_due`, then `take` all of them."""
+    rows = lock_due(session, limit, transport, now=now)
+    take(session, rows, transport, actor=actor, now=now, held_for=held_for)
     return rows
+
+
+def lock_due(session: Session, limit: int, transport: str, *, now: datetime) -> list[Claimed]:
+    """Up to `limit` letters that are due, as many as the transport's lane has room for, locked until the transaction
+    ends. Several workers may call at once: PostgreSQL skips what another holds, SQLite lets one writer in at a time."""
+    rows: Sequence[Any] = session.execute(_DUE, {"now": now, "most": limit}).all()
+    lease = str(uuid4())
+    return [Claimed(*(*row, lease)) for row in rows[:lanes.room(session, transport, len(rows), now) if rows else 0]]
+
+
+def take(
+    session: Session, rows: Sequence[Claimed], transport: str, *, actor: Actor, now: datetime,
+    held_for: timedelta = LEASE,
+) -> None:
+    """Claims locked letters for as long as the lease `held_for` runs."""
+    audit.move_batch(session, [
+        BatchMove(row, "claim", now, also={
+            "lease": row.lease, "leased_until": now + held_for, "transport": transport, "tries": row.tries + 1,
+        }) for row in rows
+    ], actor=actor, now=now)
+
+
+def cancel(session: Session, rows: Sequence[Claimed], *, actor: Actor, now: datetime) -> None:
+    """Cancels locked letters of which nothing is left to say."""
+    audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)
 
 
 def record(
@@ -106,49 +166,61 @@ def record(
     """Writes down what became of a claimed batch; returns the deliveries refused for good.
 
     A row whose lease is another's by now, or which an event has already moved on, keeps its state: the fence
-    that makes a worker back from the dead harmless.
+    that makes a worker back from the dead harmless. A letter held up by its lane loses no try of its own.
     """
     by_ref = {outcome.ref: outcome for outcome in outcomes}
-    rows = session.exec(
-        select(Delivery).where(col(Delivery.ref).in_(by_ref), Delivery.lease == lease)
-        .order_by(col(Delivery.id)).with_for_update()
-    ).all()
-    moves, refused = [], []
+    rows = session.execute(_HELD, {"refs": list(by_ref), "lease": lease}).all()
+    moves, refused, overtaken = [], [], []
     for row in rows:
         outcome = by_ref[row.ref]
-        _keep(session, row, outcome, sent.get(row.ref), now)
-        if row.state != DeliveryState.SENDING:
-            continue  # the provider's event was faster than its own answer
-        moves.append(BatchMove(row, _ACTION[outcome.verdict], now, words=outcome.words))
-        if outcome.verdict == "later":
-            row.due_at = now + BACKOFF[min(row.tries, len(BACKOFF)) - 1]
-        if outcome.verdict == "refused":
-            refused.append(row)
+        values = _handed(row, outcome, sent.get(row.ref), now)
+        in_hand = row.state in (DeliveryState.SENDING, DeliveryState.UNCERTAIN)  # doubtful: its lease ran out
+        if in_hand and DELIVERY.find(row.state, _ACTION[outcome.verdict]) is not None:
+            values |= _next_due(row, outcome.verdict, now)
+            moves.append(BatchMove(row, _ACTION[outcome.verdict], now, words=outcome.words, also=values))
+            if outcome.verdict == "refused":
+                refused.append(row.id)
+        else:  # the provider's event was faster than its own answer
+            overtaken.append(values | {"row": row.id})
+    blobs.keep(session, [sent[row.ref].letter for row in rows if row.ref in sent], now)
+    if overtaken:
+        session.execute(_KEEP, overtaken)
     audit.move_batch(session, moves, actor=actor, now=now)
-    return refused
+    query = select(Delivery).where(col(Delivery.id).in_(refused)).order_by(col(Delivery.id))
+    return list(session.exec(query.execution_options(populate_existing=True))) if refused else []
 
 
-_ACTION = {"accepted": "accept", "refused": "fail", "later": "requeue", "uncertain": "doubt"}
+_ACTION = {"accepted": "accept", "refused": "fail", "later": "requeue", "held": "requeue", "uncertain": "doubt"}
+_KEPT = ("tries", "due_at", "last_words", "provider_id", "provider_uuid", "handed_at", "promised_last_day",
+         "letter_sha256")
+_HELD = (
+    sa.select(_d.id, _d.ref, _d.state, *(_d[name] for name in _KEPT))
+    .where(_d.ref.in_(sa.bindparam("refs", expanding=True)), _d.lease == sa.bindparam("lease"))
+    .order_by(_d.id).with_for_update()
+)
+_KEEP = (sa.update(table(Delivery)).where(_d.id == sa.bindparam("row"))
+         .values({name: sa.bindparam(name) for name in _KEPT}))
 
 
-def _keep(session: Session, row: Delivery, outcome: Outcome, sent: Sent | None, now: datetime) -> None:
-    row.last_words = outcome.words[:500]
-    row.provider_id = outcome.provider_id or row.provider_id
-    row.provider_uuid = outcome.provider_uuid or row.provider_uuid
+def _handed(row: Any, outcome: Outcome, sent: Sent | None, now: datetime) -> dict[str, Any]:
+    """What the row keeps of an outcome, whatever its state."""
+    values = {
+        "tries": row.tries, "due_at": row.due_at, "last_words": outcome.words[:500],
+        "provider_id": outcome.provider_id or row.provider_id,
+        "provider_uuid": outcome.provider_uuid or row.provider_uuid, "handed_at": row.handed_at,
+        "promised_last_day": row.promised_last_day, "letter_sha256": row.letter_sha256,
+    }
     if outcome.verdict in ("accepted", "uncertain") and sent is not None:
-        row.handed_at, row.promised_last_day, row.letter_sha256 = now, sent.promised_last_day, sent.sha256
-        if session.get(Blob, sent.sha256) is None:
-            session.add(Blob(sha256=sent.sha256, media_type="application/json", packing="zlib", body=sent.packed,
-                             created_at=now))
-            session.flush()
+        values |= {"handed_at": now, "promised_last_day": sent.promised_last_day, "letter_sha256": sent.letter.sha256}
+    return values
 
 
-def hold_lane(session: Session, pause: timedelta, *, now: datetime) -> None:
-    """The provider asked for a pause: nothing that is queued is due before it is over."""
-    session.execute(
-        sa.update(Delivery).where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at) < now + pause)
-        .values(due_at=now + pause).execution_options(synchronize_session=False)
-    )
+def _next_due(row: Any, verdict: str, now: datetime) -> dict[str, Any]:
+    if verdict == "accepted":
+        return {"due_at": now + SILENT}
+    if verdict == "later":
+        return {"due_at": now + BACKOFF[min(row.tries, len(BACKOFF)) - 1]}
+    return {"due_at": now, "tries": row.tries - 1} if verdict == "held" else {}
 
 
 def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
@@ -162,33 +234,6 @@ def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
     return len(rows)
 
 
-def doubtful(session: Session, transport: str, limit: int, now: datetime) -> list[Delivery]:
-    """Letters of unknown outcome that went out by this transport and may be looked for at the provider now."""
-    return list(session.exec(
-        select(Delivery).where(col(Delivery.state) == DeliveryState.UNCERTAIN, Delivery.transport == transport,
-                               col(Delivery.due_at) <= now)
-        .order_by(col(Delivery.id)).limit(limit)
-    ))
-
-
-def settle_doubt(
-    session: Session, ref: str, found: bool | None, *, actor: Actor, now: datetime, words: str = ""
-) -> None:
-    """After a look at the provider: there (accepted); absent twice, `LOOK_AGAIN` apart, and therefore owed again;
-    or, with None, nobody could say, and it is looked for again in a minute. An event that came in meanwhile wins."""
-    row = find(session, ref, "")
-    if row is None or row.state != DeliveryState.UNCERTAIN:
-        return
-    if found is None:
-        row.due_at = now + timedelta(minutes=1)
-    elif not found and row.absent_at is None:
-        row.absent_at, row.due_at = now, now + LOOK_AGAIN
-    else:
-        row.absent_at, row.due_at = None, now
-        settled = BatchMove(row, "accept" if found else "requeue", now, words=words)
-        audit.move_batch(session, [settled], actor=actor, now=now)
-
-
 def cancel_queued(session: Session, notice_ids: Collection[int], *, actor: Actor, now: datetime) -> int:
     """Cancels the letters that were to give these notices and have not left, because nothing they say is still so."""
     rows = list(session.exec(
@@ -198,6 +243,13 @@ def cancel_queued(session: Session, notice_ids: Collection[int], *, actor: Actor
     ))
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)
     return len(rows)
+
+
+def release_held(session: Session, announcement_id: int, *, now: datetime) -> None:
+    """The held letters of an announcement are due: it is made."""
+    owed = sa.select(col(Notice.id)).where(col(Notice.announcement_id) == announcement_id)
+    session.execute(sa.update(Delivery).where(col(Delivery.notice_id).in_(owed), IS_HELD).values(due_at=now)
+                    .execution_options(synchronize_session=False))
 
 
 def due(session: Session, now: datetime) -> bool:
@@ -217,12 +269,12 @@ def find(session: Session, ref: str, provider_id: str, *, lock: bool = True) -> 
     return found
 
 
-def seen(session: Session, key: str) -> bool:
-    """Whether an event with this key is recorded already."""
-    return session.exec(select(DeliveryEvent.id).where(DeliveryEvent.key == key)).first() is not None
+def seen(session: Session, keys: Collection[str]) -> set[str]:
+    """Those of the keys under which an event is recorded already."""
+    return set(session.exec(select(DeliveryEvent.key).where(col(DeliveryEvent.key).in_(keys))))
 
 
-def gives(delivery: Delivery) -> bool:
+def gives(delivery: Owed) -> bool:
     """Whether this letter is a notice itself: proof of it gives the notice."""
     return delivery.kind in NOTICE_LETTERS and delivery.subject_kind == "notice"
 
@@ -238,10 +290,8 @@ def of_notice(session: Session, notice_id: int, kind: str = "") -> list[Delivery
 def notice_contacts(session: Session, customer_id: int) -> list[Contact]:
     """Who receives a customer's legal notices, in order, one per address; barred and retired ones left out."""
     return distinct(session.exec(
-        select(Contact).where(
-            Contact.customer_id == customer_id, Contact.role == "notice", col(Contact.retired_at).is_(None),
-            col(Contact.barred_at).is_(None),
-        ).order_by(col(Contact.position), col(Contact.id))
+        select(Contact).where(Contact.customer_id == customer_id, IS_NOTICE_CONTACT)
+        .order_by(col(Contact.position), col(Contact.id))
     ))
 
 

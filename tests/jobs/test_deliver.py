@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
@@ -16,8 +14,8 @@ from notifier.domain.states import DeliveryState, NoticeState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict
-from notifier.tables import Blob, Contact, Delivery, Notice
-from notifier.workflow import notices, verify
+from notifier.tables import Contact, Delivery, Notice
+from notifier.workflow import blobs, notices, verify
 from notifier.workflow.customers import ContactEntry
 from tests import factory
 from tests.factory import NOW
@@ -29,7 +27,7 @@ SENT = NOW + timedelta(minutes=3)
 class Answering:
     """A transport at the edge that answers as told: the letters it was handed stay in `handed`."""
 
-    name, batch = "mailjet", 50
+    name, batch, looks = "mailjet", 50, True
 
     def __init__(self, *verdicts: Verdict) -> None:
         self.verdicts = list(verdicts)
@@ -93,9 +91,8 @@ def test_a_letter_is_claimed_sent_once_and_frozen_with_its_link_masked(announced
     assert _letters(announced) == [("first@alpha.example", "accepted")]
     with announced.database.reading() as session:
         row = session.exec(select(Delivery).where(Delivery.kind == "change_announced")).one()
-        blob = session.get(Blob, row.letter_sha256)
-        assert blob is not None
-        letter = json.loads(zlib.decompress(blob.body))
+        letter = blobs.letter(session, row.letter_sha256)
+        assert letter is not None
         assert "/n/{link}" in letter["text"]
         assert letter["text"].replace("{link}", transport.handed[0].text.split("/n/")[1].split()[0].split("/")[0]) \
             == transport.handed[0].text

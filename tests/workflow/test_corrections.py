@@ -18,6 +18,7 @@ from notifier.tables import Announcement, Delivery, Edition, Notice, NoticeChang
 from notifier.workflow import (
     announcements,
     changes,
+    consents,
     corrections,
     extensions,
     notices,
@@ -82,7 +83,7 @@ def test_a_material_correction_is_a_new_notice_with_a_window_of_its_own(house: H
     assert len(sent) == 3
     for text in (" ".join(letter.split()) for letter in sent):
         assert WORDS in text
-        assert "as we told you: none correct: United States; India" in text
+        assert "as we told you: United States correct: United States; India" in text
         assert "begins anew: until the end of Monday, 13 April 2026" in text
 
 
@@ -215,9 +216,9 @@ def test_a_specific_consent_given_before_does_not_count_for_what_was_corrected(h
     arrive(house)
     with house.database.transaction() as session:
         notice = session.exec(select(Notice)).one()
-        notices.consent(session, notice, [change.ref], "yes", actor=factory.CONTACT, now=SOON)
+        consents.consent(session, notice, [change.ref], "yes", actor=factory.CONTACT, now=SOON)
         correct(session, change.ref, olga, paul)
-        assert notices.consent_asked(session, notice) == []
+        assert consents.consent_asked(session, notice) == []
         standing = releases.standings(session, changes.get(session, change.ref), SOON)
         assert "consent_missing" in [str(b.code) for b in standing[0].blockers]
 

@@ -97,6 +97,7 @@ def told(house: House, *, separable: str = "customer", objecting: bool = True, r
             ref = changes.propose(session, [item], reason="Closer to us.", planned_start=START, separable=separable,
                                   actor=olga, now=NOW).ref
             exclusions.confirm_separable(session, ref, separable, HOW, actor=egon, now=NOW)
+            factory.vouched(session, changes.get(session, ref), olga, now=NOW)
             changes.submit(session, ref, actor=olga, now=NOW)
             changes.approve(session, ref, actor=paul, now=NOW)
         else:
@@ -147,6 +148,7 @@ def test_a_claim_of_separability_counts_as_no_until_an_engineer_has_confirmed_it
         changes.edit(session, change.ref, [item], reason="Other", planned_start=START, separable="customer", actor=olga,
                      now=NOW)
         assert exclusions.separable_of(change) == "no"  # what was confirmed is not what stands there now
+        factory.vouched(session, change, olga, now=NOW)
         changes.submit(session, change.ref, actor=olga, now=NOW)
         changes.reject(session, change.ref, "no", actor=paul, now=NOW)
         with pytest.raises(Refusal) as refused:

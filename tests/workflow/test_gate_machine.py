@@ -46,6 +46,7 @@ from notifier.workflow import (
     announcements,
     audit,
     changes,
+    consents,
     corrections,
     customers,
     deliveries,
@@ -63,7 +64,7 @@ from notifier.workflow import (
 from notifier.workflow import settings as setting_verbs
 from notifier.workflow.deliveries import Outcome
 from notifier.workflow.objections import Filing
-from tests import factory
+from tests import factory, servers
 from tests.factory import NOW, START, SYSTEM
 
 PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
@@ -82,8 +83,7 @@ def _template() -> Path:
     """A migrated database with people, a list and three customers, made once and copied for every run."""
     path = Path(tempfile.mkdtemp(prefix="gate-")) / "template.db"
     atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
-    house = db.Database(f"sqlite:///{path}")
-    db.migrate(house)
+    house = db.Database(servers.fresh_sqlite(path))
     with house.transaction() as session:
         setting_verbs.seed(session, Organisation("Processor AG", "Bahnhofstrasse 1", "CH"), Terms(), "en",
                            actor=SYSTEM, now=NOW)
@@ -180,6 +180,7 @@ class Gate(RuleBasedStateMachine):
             start = START if today < START - timedelta(days=45) else today + timedelta(days=60)
             change = changes.propose(session, [item], reason="Why", planned_start=start, separable=separable,
                                      actor=self.staff[person], now=self.now)
+            factory.vouched(session, change, self.staff[person], now=self.now)
             changes.submit(session, change.ref, actor=self.staff[person], now=self.now)
         self.act(verb)
 
@@ -279,7 +280,7 @@ class Gate(RuleBasedStateMachine):
         def verb(session: Session) -> None:
             if (notice := self.notice_of(session, ref)) is not None:
                 refs = [c.ref for c in changes.every(session)]
-                notices.consent(session, notice, refs, answer, actor=factory.CONTACT, now=self.now)
+                consents.consent(session, notice, refs, answer, actor=factory.CONTACT, now=self.now)
         self.act(verb)
 
     @rule()

@@ -1,0 +1,322 @@
+"""The facts of letters about announcements, for many letters at once: those go to every customer.
+
+What such letters share (the changes as published, the organisation, terms, promises) is read once and kept from batch
+to batch while nothing it was read from has changed; what is a notice's own is read for the batch in a few queries.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, col, select
+
+from notifier.domain import window as rules
+from notifier.domain.letters import STAFF_LETTERS, LetterKind
+from notifier.domain.listing import PublishedItem
+from notifier.domain.register import EngagementValue
+from notifier.domain.sentences import Sentence
+from notifier.domain.terms import Terms
+from notifier.tables import (
+    Announcement,
+    AuditHead,
+    Change,
+    Correction,
+    Customer,
+    Edition,
+    Link,
+    Notice,
+    NoticeChange,
+    NoticeWindow,
+    Service,
+    Setting,
+)
+from notifier.tables.base import table
+from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
+from notifier.workflow.deliveries import Claimed
+from notifier.workflow.letters import Prepared, Sender
+
+log = logging.getLogger("notifier.letters")
+Value = TypeVar("Value")
+MOST = 5000  # shared values kept
+
+_n, _p, _c, _l = (table(model).c for model in (Notice, NoticeChange, Customer, Link))
+
+
+@dataclass
+class Common:
+    """What letters share. Emptied when anything it was read from has changed: `mark` tells."""
+
+    mark: tuple[Any, ...] = ()
+    held: dict[Hashable, Any] = field(default_factory=dict)
+
+    def refresh(self, session: Session) -> None:
+        """To be called in every transaction before anything is taken from it."""
+        mark = tuple(session.execute(_MARK).one())
+        if mark != self.mark or len(self.held) > MOST:
+            self.mark, self.held = mark, {}
+
+    def get(self, key: Hashable, read: Callable[[], Value]) -> Value:
+        """The value under `key`, read where it is not held."""
+        if key not in self.held:
+            self.held[key] = read()
+        value: Value = self.held[key]
+        return value
+
+
+# Every act on what was told makes an edition or touches its change; settings and names of services stand by themselves.
+_MARK = sa.select(
+    sa.select(sa.func.max(col(Edition.n))).scalar_subquery(),
+    sa.select(sa.func.max(col(Change.updated_at))).scalar_subquery(),
+    sa.select(sa.func.max(col(Setting.changed_at))).scalar_subquery(),
+    sa.select(sa.func.count()).select_from(Setting).scalar_subquery(),
+    sa.select(sa.func.aggregate_strings(col(Service.slug) + " " + col(Service.name), "\n")).scalar_subquery(),
+)
+
+
+@dataclass
+class Mailing:
+    """A batch of letters: the facts of each by its reference; those that have nothing to say any more, because all they
+    announce was taken back; and those whose notice somebody else is at just now. One that is in none of these could
+    not be told."""
+
+    prepared: dict[str, Prepared] = field(default_factory=dict)
+    moot: list[Claimed] = field(default_factory=list)
+    busy: list[Claimed] = field(default_factory=list)
+
+
+def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: Common, now: datetime) -> Mailing:
+    """Everything the letters of these locked deliveries say, as it is true at `now`. Makes the links they need, and
+    writes down what they promise: to be committed before any of them leaves. One that fails stops no other.
+
+    Everybody else locks notices before deliveries; so here, where it is the other way round, no lock on a notice is
+    waited for: its letter is left for the next time.
+    """
+    mailing = Mailing()
+    common.refresh(session)
+    for row in owed:
+        if not _about_announcement(row):
+            with _told(mailing, row), session.begin_nested():
+                mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
+    if announced := [row for row in owed if _about_announcement(row)]:
+        batch = _Batch(session, announced, sender, common, now)
+        for row in announced:
+            if batch.busy(row):
+                mailing.busy.append(row)
+            elif batch.moot(row):
+                mailing.moot.append(row)
+            else:
+                with _told(mailing, row):
+                    mailing.prepared[row.ref] = batch.prepared(row)
+        batch.promise(mailing)
+    return mailing
+
+
+def _about_announcement(row: Claimed) -> bool:
+    return row.notice_id is not None and row.kind not in STAFF_LETTERS and row.subject_kind != "objection"
+
+
+@contextmanager
+def _told(mailing: Mailing, row: Claimed) -> Iterator[None]:
+    """A letter whose facts cannot be told is left out. Not so where the database is away: then none is sent."""
+    try:
+        yield
+    except OperationalError:
+        raise
+    except Exception:
+        mailing.prepared.pop(row.ref, None)
+        log.exception("the facts of letter %s (%s) cannot be told", row.ref, row.kind)
+
+
+class _Batch:
+    """What the notices of a batch of letters say of themselves, read together."""
+
+    def __init__(
+        self, session: Session, owed: Sequence[Claimed], sender: Sender, common: Common, now: datetime
+    ) -> None:
+        self._session, self._owed, self._sender, self._common, self._now = session, owed, sender, common, now
+        ids = sorted({row.notice_id for row in owed if row.notice_id is not None})
+        self._notices = {row.id: row for row in session.execute(_NOTICES, {"ids": ids})}
+        self._parts: dict[int, list[Any]] = {}
+        for part in session.execute(_PARTS, {"ids": ids}):
+            self._parts.setdefault(part.notice_id, []).append(part)
+        windows = [row.window_id for row in self._notices.values() if row.window_id is not None]
+        self._windows = {row.id: row for row in session.exec(
+            select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
+        self._links = _links(session, owed, ids, now)
+        self._audit_head = session.scalar(_AUDIT_HEAD) or ""
+
+    def busy(self, row: Claimed) -> bool:
+        """Whether somebody else is writing to the letter's notice."""
+        return row.notice_id not in self._notices
+
+    def moot(self, row: Claimed) -> bool:
+        """Whether nothing of a notice stands any more that this letter was to give."""
+        return deliveries.gives(row) and not self._standing(row)
+
+    def _standing(self, row: Claimed) -> list[Any]:
+        parts = self._parts.get(row.notice_id or 0, [])
+        return [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+
+    def prepared(self, row: Claimed) -> Prepared:
+        """The facts of one letter."""
+        notice: Any = self._notices[row.notice_id]
+        made, terms = self._made(notice.announcement_id), self._terms(notice.terms)
+        concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
+            if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
+        organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
+        last_day, why = self._last_day(notice, row, terms)
+        token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
+        correction = self._correction(notice.announcement_id, row, concerned)
+        facts = letters.notice_facts(
+            letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
+            letters.addressed(notice), terms, self._told(tuple(concerned), organisation.zone), last_day, why,
+            announcement=made.ref, thread=made.uid, link=f"{self._sender.base_url}/n/{token}",
+            edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
+            services=self._common.get("services", lambda: letters.services(self._session)),
+            reason=correction.words if correction else row.words or (made.words if made.irregular else ""),
+            corrected=correction.mended if correction else (),
+        )
+        return Prepared(facts, (token,), last_day if deliveries.gives(row) else None)
+
+    def _made(self, number: int) -> Any:
+        def read() -> Any:
+            return self._session.execute(sa.select(
+                col(Announcement.ref), col(Announcement.uid), col(Announcement.words), col(Announcement.irregular),
+                col(Announcement.edition_n), sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
+            ).join(Edition, col(Edition.n) == col(Announcement.edition_n), isouter=True)
+                .where(col(Announcement.id) == number)).one()
+
+        return self._common.get(("announcement", number), read)
+
+    def _terms(self, stored: str) -> Terms:
+        return self._common.get(("terms", stored), lambda: Terms.from_json(json.loads(stored)))
+
+    def _told(self, concerned: tuple[int, ...], zone: str) -> letters.Told:
+        def read() -> letters.Told:
+            query = select(Change).where(col(Change.id).in_(concerned)).order_by(col(Change.id))
+            rows = self._session.exec(query.execution_options(populate_existing=True)).all()
+            return letters.told(self._session, rows, zone)
+
+        return self._common.get(("told", concerned), read)
+
+    def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
+        if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
+            return None, ()
+        running = self._windows.get(notice.window_id)
+        if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
+            return running.last_day, notices.value_of(running).why
+        # All that is sent on one day by the same terms promises the same.
+        sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
+        promise = self._common.get(("promise", notice.terms, row.language, sent_on), lambda: rules.promised(
+            terms, self._now, calendars.day_off(terms, row.language)))
+        if notice.promised_last_day is not None:
+            promise = rules.until(promise, notice.promised_last_day)
+        if running is not None and running.last_day > promise.last_day:
+            return running.last_day, notices.value_of(running).why
+        return promise.last_day, promise.why
+
+    def _correction(self, announcement_id: int, row: Claimed, concerned: Sequence[int]) -> _Correction | None:
+        """What a letter of correction is about: the correction its announcement made, or the one it only informs of,
+        whose number is that of the letter."""
+        if row.kind != LetterKind.CHANGE_CORRECTED:
+            return None
+        query = select(Correction).where(Correction.announcement_id == announcement_id)
+        key: tuple[Hashable, ...] = ("correction", announcement_id)
+        if not deliveries.gives(row):
+            query = select(Correction).where(Correction.change_id == concerned[0], Correction.n == row.attempt)
+            key = ("correction", concerned[0], row.attempt)
+        return self._common.get(key, lambda: _Correction.of(self._session.exec(query).first()))
+
+    def promise(self, mailing: Mailing) -> None:
+        """Writes down the last day each letter names; the latest of several is the one that binds."""
+        alike: dict[tuple[date | None, date], set[int]] = {}
+        for row in self._owed:
+            day = mailing.prepared[row.ref].promised_last_day if row.ref in mailing.prepared else None
+            notice: Any = self._notices.get(row.notice_id)
+            if day is not None and notice.window_id is not None:
+                notices.promise(self._session, notice.id, day, now=self._now)  # it may move a window that runs
+            elif day is not None and (notice.promised_last_day is None or day > notice.promised_last_day):
+                alike.setdefault((notice.promised_last_day, day), set()).add(notice.id)
+        for (before, day), ids in alike.items():
+            self._session.execute(_PROMISE, {"ids": sorted(ids), "day": day})
+            written.in_bulk(self._session, "notice", ids, "promised_last_day", before, day)
+
+
+@dataclass(frozen=True)
+class _Correction:
+    """A correction as its letter tells it."""
+
+    words: str
+    mended: tuple[PublishedItem, ...]
+
+    @staticmethod
+    def of(row: Correction | None) -> _Correction | None:
+        """What the row says; of items only those that were mended."""
+        if row is None:
+            return None
+        return _Correction(row.words, tuple(
+            PublishedItem(EngagementValue.from_json(was), EngagementValue.from_json(now))
+            for was, now in zip(row.told, row.mended, strict=True) if was and now and was != now
+        ))
+
+
+_THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
+_NOTICES = (
+    sa.select(_n.id, _n.announcement_id, _n.opens_window, _n.promised_last_day, _n.window_id,
+              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause)
+    .join_from(table(Notice), table(Customer), _c.id == _n.customer_id)
+    .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
+)
+_PARTS = (
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at)
+    .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
+)
+_LINKS = (
+    sa.select(_l.target_id, _l.contact_id, _l.email, _l.id)
+    .where(_l.kind == links.NOTICE, _l.target_id.in_(_THESE), _l.nonce == "").order_by(_l.id.desc())
+)
+_PROMISE = (
+    sa.update(table(Notice)).where(_n.id.in_(_THESE)).values(promised_last_day=sa.bindparam("day"))
+)
+_AUDIT_HEAD = sa.select(table(AuditHead).c.hash).where(table(AuditHead).c.id == 1)
+
+
+def _links(session: Session, owed: Sequence[Claimed], ids: Sequence[int], now: datetime) -> dict[Any, int]:
+    """The id of each letter's link to its notice page, by `_link_key`; those that are not there yet are made."""
+    # A notice that was never tried has no links yet, as a rule: what is there already then shows by not being made.
+    fresh = all(row.tries == 0 and row.contact_id is not None and deliveries.gives(row) for row in owed)
+    found = {} if fresh else _stored_links(session, ids)
+    wanted = {_link_key(row) for row in owed}
+    if missing := wanted - found.keys():
+        made = session.execute(_make_links(session.get_bind().dialect.name), [
+            {"kind": links.NOTICE, "target_id": notice_id, "contact_id": contact_id, "email": email, "nonce": "",
+             "created_at": now} for notice_id, contact_id, email in sorted(missing, key=str)
+        ])
+        found |= {(target, contact, email): number for target, contact, email, number in made}
+    return found if wanted <= found.keys() else _stored_links(session, ids)
+
+
+@lru_cache
+def _make_links(dialect: str) -> Any:
+    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table(Link)).on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id)
+
+
+def _stored_links(session: Session, ids: Sequence[int]) -> dict[Any, int]:
+    rows = session.execute(_LINKS, {"ids": ids})
+    return {(target, contact, email): number for target, contact, email, number in rows}
+
+
+def _link_key(row: Claimed) -> tuple[int | None, int | None, str]:
+    return row.notice_id, row.contact_id, "" if row.contact_id else row.to_email

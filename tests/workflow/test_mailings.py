@@ -1,0 +1,237 @@
+"""Many letters told together: the same facts as one by one, fresh after every change, and none holds up another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import rfc8785
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+from sqlmodel import Session, col, select
+
+from notifier import clock
+from notifier.house import House
+from notifier.jobs import deliver
+from notifier.mail.transport import Batch, Message, Outcome, Verdict
+from notifier.tables import Blob, Change, Delivery, Link, Notice, Setting
+from notifier.workflow import (
+    audit,
+    blobs,
+    deliveries,
+    links,
+    mailings,
+    verify,
+)
+from notifier.workflow.deliveries import Claimed
+from notifier.workflow.links import Signer
+from notifier.workflow.mailings import Common, Mailing
+from tests import factory
+from tests.factory import NOW
+
+SENT = NOW + timedelta(minutes=3)
+TERMS: tuple[dict[str, Any], ...] = (
+    {}, {"window_days": 45}, {"authorisation": "specific"}, {"day_kind": "business"}, {"zone": "America/New_York"},
+)
+
+
+class Taking:
+    """A transport that takes everything; the letters stay in `handed`."""
+
+    name, batch, looks = "mailjet", 50, True
+
+    def __init__(self) -> None:
+        self.handed: list[Message] = []
+
+    def send(self, messages: Sequence[Message]) -> Batch:
+        self.handed += messages
+        return Batch(tuple(Outcome(m.ref, Verdict.ACCEPTED, provider_id=m.ref[:8]) for m in messages))
+
+    def lookup(self, ref: str) -> Outcome | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def announced(house: House) -> House:
+    """A change announced to ten customers of four languages and five kinds of terms."""
+    with house.database.transaction() as session:
+        olga, paul = factory.two_people(session)
+        factory.baseline(session)
+        factory.take_in(session, *(
+            factory.customer(f"c{n}", language=("en", "de", "fr", "it")[n % 4], terms=TERMS[n % 5]) for n in range(10)
+        ))
+        factory.announced(session, olga, paul)
+        for row in session.exec(select(Delivery).where(Delivery.kind == "staff_review_requested")):
+            session.delete(row)
+    return house
+
+
+def _claimed(session: Session, most: int = 50) -> list[Claimed]:
+    return deliveries.claim(session, most, "mailjet", actor=deliver.ACTOR, now=SENT)
+
+
+def _told(house: House, session: Session, rows: Sequence[Claimed], common: Common) -> Mailing:
+    return mailings.prepare(session, rows, house.sender, common, SENT)
+
+
+def test_told_together_or_one_by_one_letters_say_the_same(announced: House) -> None:
+    with announced.database.transaction() as session:
+        rows = _claimed(session)
+        together = _told(announced, session, rows, Common()).prepared
+        one_by_one: dict[str, Any] = {}
+        for row in rows:
+            one_by_one |= _told(announced, session, [row], Common()).prepared
+    assert len(together) == 10
+    assert together == one_by_one
+    assert len({(p.facts.language, p.promised_last_day) for p in together.values()}) > 4
+
+
+def test_every_letter_has_its_own_link_and_a_second_telling_makes_no_other(announced: House) -> None:
+    with announced.database.transaction() as session:
+        rows, common = _claimed(session), Common()
+        first = _told(announced, session, rows, common).prepared
+        again = _told(announced, session, rows, common).prepared
+        assert len({p.tokens for p in first.values()}) == 10
+        assert {ref: p.tokens for ref, p in first.items()} == {ref: p.tokens for ref, p in again.items()}
+        assert len(session.exec(select(Link)).all()) == 10
+        row = rows[0]
+        link = links.ensure(session, links.NOTICE, row.notice_id or 0, contact_id=row.contact_id, now=SENT)
+        assert announced.sender.signer.token(link) == first[row.ref].tokens[0]
+
+
+def test_what_a_letter_promises_is_kept_and_told_to_the_log(announced: House) -> None:
+    with announced.database.transaction() as session:
+        prepared = _told(announced, session, _claimed(session), Common()).prepared
+        by_notice = {row.ref: row.notice_id for row in session.exec(select(Delivery))}
+    with announced.database.reading() as session:
+        for ref, one in prepared.items():
+            notice = session.get_one(Notice, by_notice[ref])
+            assert notice.promised_last_day == one.promised_last_day is not None
+        assert verify.chain(session) == []
+
+
+def test_a_promise_made_once_is_never_shortened_by_a_later_batch(announced: House) -> None:
+    with announced.database.transaction() as session:
+        rows = _claimed(session)
+        late = SENT + timedelta(days=20)
+        longer = mailings.prepare(session, rows, announced.sender, Common(), late).prepared
+        again = _told(announced, session, rows, Common()).prepared
+        assert {r: p.promised_last_day for r, p in longer.items()} == {r: p.promised_last_day for r, p in again.items()}
+
+
+def test_what_letters_share_is_read_again_once_it_has_changed(announced: House) -> None:
+    common = Common()
+    with announced.database.transaction() as session:
+        rows = _claimed(session)
+        before = _told(announced, session, rows, common).prepared
+        held = dict(common.held)
+        _told(announced, session, rows, common)
+        assert common.held == held  # nothing was read again
+    with announced.database.transaction() as session:
+        setting = session.get_one(Setting, "organisation.legal_name")
+        setting.value, setting.changed_at = "Renamed AG", SENT
+        change = session.exec(select(Change)).one()
+        change.reason, change.updated_at = "Another reason.", SENT
+    with announced.database.transaction() as session:
+        after = _told(announced, session, rows, common).prepared
+    for ref, one in after.items():
+        assert one.facts.organisation.legal_name == "Renamed AG"
+        assert one.facts != before[ref].facts
+        assert one.facts.changes[0].reason == "Another reason."  # type: ignore[union-attr]
+
+
+def test_letters_sent_in_batches_arrive_once_each_and_are_stored_to_the_byte(announced: House) -> None:
+    transport = Taking()
+    transport.batch = 3
+    announced.__dict__["transport"] = transport
+    with clock.standing(SENT):
+        assert deliver.run(announced) == 10
+    assert len({m.ref for m in transport.handed}) == 10
+    with announced.database.reading() as session:
+        for message in transport.handed:
+            row = session.exec(select(Delivery).where(Delivery.ref == message.ref)).one()
+            assert (row.state, row.provider_id) == ("accepted", message.ref[:8])
+            stored = blobs.letter(session, row.letter_sha256)
+            assert stored is not None
+            token = message.text.split("/n/")[1].split()[0].split("/")[0]
+            assert stored["text"] == message.text.replace(token, "{link}")
+            assert stored["html"] == message.html.replace(token, "{link}")
+            assert stored["subject"] == message.subject
+        assert verify.chain(session) == []
+
+
+def test_a_letter_that_cannot_be_told_holds_up_no_other(announced: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    with announced.database.transaction() as session:
+        notice = session.exec(select(Notice).order_by(col(Notice.id))).first()
+        assert notice is not None
+        broken = dict(notice.terms) | {"zone": "Nowhere/Land"}
+        notice.terms = broken
+    transport = announced.__dict__["transport"] = Taking()
+    with clock.standing(SENT):
+        deliver.run(announced)
+    assert len([m for m in transport.handed if m.to_email.startswith("legal@")]) == 9
+    with announced.database.reading() as session:
+        failed = session.exec(select(Delivery).where(Delivery.state == "failed")).all()
+        assert [row.notice_id for row in failed] == [notice.id]
+
+
+def test_where_the_database_fails_over_the_facts_nothing_leaves_and_all_go_back(
+    announced: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = announced.__dict__["transport"] = Taking()
+
+    def fail(*_: object) -> None:
+        raise OperationalError("SELECT", {}, Exception("lock timeout"))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(mailings, "_links", fail)
+        with pytest.raises(OperationalError), clock.standing(SENT):
+            deliver.run(announced)
+    assert transport.handed == []
+    with announced.database.reading() as session:
+        rows = session.exec(select(Delivery)).all()
+        assert {(row.state, row.tries, row.lease) for row in rows} == {("queued", 0, "")}
+    with clock.standing(SENT):
+        assert deliver.run(announced) == 10
+
+
+def test_a_token_is_the_one_the_library_gives_and_opens_the_same_link() -> None:
+    signer = Signer(["new key" * 8, "old key" * 8])
+    for number in (1, 9, 10, 12345, 10**9):
+        token = signer.token_of(links.NOTICE, number)
+        assert token == signer._serializers[links.NOTICE].dumps(number)
+        assert signer.read(links.NOTICE, token) == number
+        assert signer.read(links.CASE, token) is None
+
+
+def test_a_stored_letter_comes_back_whether_packed_by_itself_with_a_base_or_by_an_earlier_version(
+    house: House
+) -> None:
+    body, base = b'{"text": "dear Lea, all the rest"}', blobs.base(b"all the rest")
+    with house.database.transaction() as session:
+        for held in (None, base, base):
+            letter = blobs.Letter.of(body, held)
+            blobs.keep(session, [letter, letter], SENT)
+            assert blobs.body(session, letter.sha256) == body
+        other = blobs.Letter.of(b'{"text": "dear Bob, all the rest"}', base)
+        blobs.keep(session, [other], SENT)
+        assert blobs.letter(session, other.sha256) == {"text": "dear Bob, all the rest"}
+        assert blobs.body(session, base.sha256) == b"all the rest"
+        session.add(Blob(sha256="0" * 64, media_type="text/plain", body=b"plain", created_at=SENT))
+        assert blobs.body(session, "0" * 64) == b"plain"
+        assert blobs.body(session, "") is blobs.letter(session, "f" * 64) is None
+
+
+@given(st.text(), st.text(max_size=80))
+def test_a_leaf_of_the_merkle_tree_is_in_canonical_form(key: str, kind: str) -> None:
+    event = {"delivery_id": 7, "key": key, "kind": kind, "at": SENT, "before": "queued", "after": "sending",
+             "notice_before": "", "notice_after": "", "batch": "b"}
+    told = {"delivery": "7", "key": key, "kind": kind, "at": SENT.isoformat(), "before": "queued", "after": "sending",
+            "notice_before": "", "notice_after": "", "batch": "b"}
+    assert audit.leaf(event) == rfc8785.dumps(told)
