@@ -18,6 +18,7 @@ from sqlmodel import Session, col, select
 from notifier import clock, db, paths, processes, supervisor
 from notifier import settings as environment
 from notifier.domain.changes import ChangeKind
+from notifier.domain.evidence import EvidenceKind, Given
 from notifier.domain.people import Actor, Door, Kind, Role, system
 from notifier.domain.register import EngagementValue
 from notifier.house import House, seed_values
@@ -27,7 +28,9 @@ from notifier.tables import Change, Customer, Delivery, Notice
 from notifier.workflow import (
     announcements,
     changes,
+    consents,
     customers,
+    evidence,
     exclusions,
     listing,
     notices,
@@ -76,7 +79,7 @@ def settings_for(port: int, data_dir: Path) -> Settings:
         reply_to="privacy@processor.example", org_legal_name=processor["legal_name"],
         org_address=processor["address"], org_country=processor["country"], org_subdivision=processor["subdivision"],
         org_language="en", org_contact="privacy@processor.example", org_dpo="privacy@processor.example",
-        org_eu_representative="", secret_key="",
+        org_eu_representative="", secret_key="", customers_bound_by_secrecy=True,
     )
 
 
@@ -131,6 +134,7 @@ def _fill(house: House, today: datetime) -> None:
     past.one_withdrawn(days_ago=60)
     past.one_objected_to(days_ago=24)
     past.one_with_open_windows(days_ago=6)
+    past.one_removed(days_ago=5)
     past.some_on_their_way()
     with clock.standing(today):
         publish.run(house)
@@ -160,7 +164,33 @@ class _Past:
             register.ensure_services(session, ["AUMICO platform", "AUMICO appointments"])
             register.take_baseline(session, _baseline(), actor=us, now=now)
             customers.upsert(session, _customers(), actor=us, now=now)
+            self._reviewed(session, now)
             listing.new_edition(session, "baseline", now)
+
+    def _reviewed(self, session: Session, now: datetime) -> None:
+        """Of most that is on the list the security was looked at; one review is overdue by today, one is due soon."""
+        again = {"twilio-sendgrid": -12, "google-cloud": 19}
+        for ref in ("modeso", "bexio", "hubspot-crm", "twilio-sendgrid", "google-cloud"):
+            day = (self.today + timedelta(days=again[ref])).date() if ref in again else None
+            seen = Given(link=f"https://{ref}.example/security", next_review_on=day)
+            evidence.renew(session, ref, [EvidenceKind.SECURITY_REVIEW], seen, actor=self.olga, now=now)
+
+    def vouched(self, session: Session, change: Change, now: datetime) -> None:
+        """Olga hands in everything a change asks for: a certificate customers may see, an agreement, a few words."""
+        item, points = evidence.checklist(session, change, changes.items_of(session, change), now)[0]
+        asked = {point.kind for point in points if point.answer is None}
+        value = item.after or EngagementValue()
+        certificate = ("certificate.pdf", (paths.sample() / "certificate.pdf").read_bytes())
+        for kinds, given in (
+            ({EvidenceKind.SECURITY_REVIEW}, Given("ISO/IEC 27001:2022", file=certificate, customers_may_see=True)),
+            ({EvidenceKind.SELECTION}, Given("Compared with two others; offers and answers are on file.")),
+            ({EvidenceKind.DPO}, Given(f"{value.contact}, {value.contact_address}")),
+            ({EvidenceKind.SECRECY}, Given("Bound by clause 9 of its agreement, its people by declaration.")),
+            (set(EvidenceKind), Given(link=f"{value.website}data-processing-agreement.pdf")),
+        ):
+            if chosen := [kind for kind in EvidenceKind if kind in asked & kinds]:
+                evidence.vouch(session, change, item.ref, chosen, given, actor=self.olga, now=now)
+                asked -= kinds
 
     def work(self, now: datetime) -> None:
         """What worker and clock do at a moment."""
@@ -171,6 +201,7 @@ class _Past:
     def approved(self, session: Session, item: Any, reason: str, start: date, now: datetime, **given: Any) -> Change:
         """A change on its usual way: Olga proposes, Paul approves the day after."""
         change = changes.propose(session, [item], reason=reason, planned_start=start, actor=self.olga, now=now, **given)
+        self.vouched(session, change, now)
         changes.submit(session, change.ref, actor=self.olga, now=now + timedelta(hours=2))
         return changes.approve(session, change.ref, actor=self.paul, now=now + timedelta(hours=4))
 
@@ -208,8 +239,8 @@ class _Past:
         ).first()
         assert notice is not None
         contact = Actor(Kind.CONTACT, Door.LINK)
-        waiting = [change.ref for _, change in notices.consent_asked(session, notice)]
-        notices.consent(session, notice, waiting, "yes", actor=contact, now=now)
+        waiting = [change.ref for _, change in consents.consent_asked(session, notice)]
+        consents.consent(session, notice, waiting, "yes", actor=contact, now=now)
 
     def one_withdrawn(self, days_ago: float) -> None:
         """Announced, and taken back a week later."""
@@ -267,7 +298,8 @@ class _Past:
         self.announced(
             lambda s: changes.draft(s, ChangeKind.ADD, values=_vendor("Nordlys Support AB", "nordlys.example", "SE",
                                     "Second-level customer support", "First name/last name, email, phone number, "
-                                    "content of the support request")),
+                                    "content of the support request") | {
+                "remote_access": ["Pune, India"], "transfers": "Pune, India: SCC module 3 (Addendum 2)"}),
             "Support is reached on working days until 20:00.", days_ago, 90,
         )
         now = self.at(days_ago - 1)
@@ -280,6 +312,12 @@ class _Past:
                                        "550 5.1.1 mailbox unavailable", by="demo")
             notices.happened(session, bounce, actor=PROVIDER, now=now)
         self.work(now + timedelta(minutes=1))
+
+    def one_removed(self, days_ago: float) -> None:
+        """A vendor of old leaves the list: what it holds has to come back or be destroyed, and that be confirmed."""
+        self.announced(lambda s: changes.draft(s, ChangeKind.REMOVE, ref="altpost"), "Nobody asks for printed "
+                       "invoices any more.", days_ago, 0)
+        self.work(self.at(days_ago - 1))
 
     def some_on_their_way(self) -> None:
         """One each: approved, in review, sent back, rejected, and a draft with gaps."""
@@ -305,6 +343,7 @@ class _Past:
                                                                      "First name/last name, email"))
         change = changes.propose(session, [item], reason=f"{activity} is taken over by a specialist.",
                                  planned_start=start, actor=self.olga, now=now)
+        self.vouched(session, change, now)
         changes.submit(session, change.ref, actor=self.olga, now=now)
         if action == "send_back":
             changes.send_back(session, change.ref, "Add where the servers stand.", actor=self.paul, now=now)
@@ -317,7 +356,9 @@ def _sample(name: str) -> Any:
 
 
 def _baseline() -> list[EngagementValue]:
-    return [
+    """The real list, and an invented vendor that leaves it before today."""
+    gone = _vendor("Altpost Lettershop KG", "altpost.example", "DE", "Printing of invoices", "Name, address, invoice")
+    listed = [
         EngagementValue(
             ref=row["ref"], legal_name=row["legal_name"], address=row["address"], country=row["country"],
             relation=row["relation"], activity=row["activity"], data_categories=(row["personal_data"],),
@@ -325,6 +366,7 @@ def _baseline() -> list[EngagementValue]:
         )
         for row in _sample("appendix-3.json")["sub_processors"]
     ]
+    return [*listed, EngagementValue.from_json({**gone, "ref": "altpost"})]
 
 
 def _customers() -> list[CustomerEntry]:
@@ -340,14 +382,14 @@ def _customers() -> list[CustomerEntry]:
 
 
 def _vendor(name: str, host: str, country: str, activity: str, data: str) -> dict[str, Any]:
-    """An invented vendor with everything a notice must say."""
+    """An invented vendor with everything a notice must say; one in the US rests on a basis of its own."""
+    abroad = [{"place": "US", "gdpr": "dpf", "fadp": "scc_3", "document": "Addendum 2"}] if country == "US" else []
     return {
         "legal_name": name, "address": f"Example Street 1, {country}", "country": country, "website": f"https://{host}/",
-        "contact": f"Data protection office, privacy@{host}", "activity": activity, "data_categories": [data],
+        "contact": "Data protection office", "contact_position": "Data protection officer",
+        "contact_address": f"privacy@{host}", "activity": activity, "data_categories": [data], "transfers": abroad,
         "data_subjects": ["Employees of the customer"], "locations": [country], "services": ["aumico-platform"],
-        "guarantee": "Order data processing agreement",
-        "transfer_basis": "EU standard contractual clauses, module 3" if country == "US" else "none needed",
-        "own_subprocessors": "none",
+        "guarantee": "Order data processing agreement", "own_subprocessors": "none",
     }
 
 

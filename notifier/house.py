@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 
 import redis
+from sqlmodel import Session
 
 from notifier import clock, redis_server
 from notifier import settings as environment
 from notifier.db import Database
 from notifier.domain.listing import Organisation
+from notifier.domain.refusals import Refusal
 from notifier.domain.terms import HolidaySet, Terms
 from notifier.jobs import queue
 from notifier.mail.transport import Transport
 from notifier.settings import Settings, SettingsError
+from notifier.workflow import reply
 from notifier.workflow.letters import Sender
 from notifier.workflow.links import Signer
 
@@ -63,6 +67,26 @@ class House:
         """Whether letters in the outbox count as delivered: in a demo only, where nobody owns the mailboxes."""
         return self.settings.demo and self.settings.mail_transport == "outbox"
 
+    def hindrances(self, session: Session, now: datetime) -> list[Refusal]:
+        """Everything about this installation that announcing has to wait for: transport_outbox, reply_unproven. Nothing
+        in a demo, where nobody owns the mailboxes: its outbox counts as delivered, its reply address as read."""
+        found: list[Refusal] = []
+        if self.settings.demo:
+            return found
+        if self.settings.mail_transport == "outbox":
+            found.append(Refusal("transport_outbox"))
+        try:
+            reply.require(session, self.settings.reply_address, now)
+        except Refusal as refusal:
+            found.append(refusal)
+        return found
+
+    def preflight(self, session: Session, now: datetime) -> None:
+        """What every door asks before customers are written to by announcing, or by a correction that announces anew.
+        Raises the first of `hindrances`. An irregular start never asks: its letters must leave the same day."""
+        for refusal in self.hindrances(session, now):
+            raise refusal
+
     @cached_property
     def transport(self) -> Transport:
         """How letters leave. Raises SettingsError where its credentials are missing."""
@@ -73,7 +97,8 @@ class House:
 
             if not held.mailjet_api_key or not held.mailjet_api_secret:
                 raise SettingsError("MAILJET_API_KEY and MAILJET_API_SECRET must be set to send by Mailjet")
-            return Mailjet(held.mailjet_api_key, held.mailjet_api_secret, held.mailjet_url)
+            return Mailjet(held.mailjet_api_key, held.mailjet_api_secret, held.mailjet_url,
+                           deduplicate=held.mailjet_deduplicate)
         if held.mail_transport == "smtp":
             from notifier.mail.smtp import Smtp
 
@@ -97,8 +122,9 @@ def open_house(settings: Settings | None = None) -> House:
     return House(held)
 
 
-def seed_values(held: Settings) -> tuple[Organisation, Terms, str]:
-    """What the environment says of the organisation, its terms and its language, for the settings table."""
+def seed_values(held: Settings) -> tuple[Organisation, Terms, str, bool]:
+    """What the environment says of the organisation, its terms and its language, and whether its customers are bound by
+    professional secrecy, for the settings table."""
     organisation = Organisation(
         legal_name=held.org_legal_name, address=held.org_address, country=held.org_country, contact=held.org_contact,
         dpo=held.org_dpo, eu_representative=held.org_eu_representative, zone=held.org_zone,
@@ -107,4 +133,4 @@ def seed_values(held: Settings) -> tuple[Organisation, Terms, str]:
         notice_days=held.notice_days, window_days=held.window_days, zone=held.org_zone,
         holiday_sets=(HolidaySet(held.org_country, held.org_subdivision),), extra_holidays=held.extra_days(),
     )
-    return organisation, terms, held.org_language
+    return organisation, terms, held.org_language, held.customers_bound_by_secrecy

@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import AliasChoices, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from notifier.domain import transfers
+
 
 class SettingsError(Exception):
     """The environment cannot be used; the message says which name and what to do."""
@@ -43,7 +45,9 @@ class Settings(BaseSettings):
     mailjet_api_key: str = Field("", validation_alias=AliasChoices("MAILJET_API_KEY", "mailjet_api_key"))
     mailjet_api_secret: str = Field("", validation_alias=AliasChoices("MAILJET_API_SECRET", "mailjet_api_secret"))
     mailjet_url: str = "https://api.mailjet.com/"
+    mailjet_deduplicate: bool = True
     mailjet_events_auth: str = ""
+    bounces_imap_url: str = ""
     token: str = ""
     org_legal_name: str = ""
     org_address: str = ""
@@ -57,7 +61,11 @@ class Settings(BaseSettings):
     window_days: int = Field(30, ge=1, le=365)
     notice_days: int = Field(30, ge=0, le=365)
     extra_holidays: str = ""
+    customers_bound_by_secrecy: bool = False
+    transfer_rules: Path | None = None
     sweep_seconds: float = Field(1.0, gt=0, le=60)
+    lease_seconds: float = Field(300.0, ge=1, le=3600)
+    look_again_minutes: float = Field(10.0, gt=0, le=1440)
 
     @field_validator("database_url")
     @classmethod
@@ -119,10 +127,15 @@ class Settings(BaseSettings):
 
 
 def load(**given: object) -> Settings:
-    """Settings from the environment and `.env`, `given` ones first. Raises SettingsError in one line."""
+    """Settings from the environment and `.env`, `given` ones first; from now on this process goes by the transfer rules
+    they name. Raises SettingsError in one line."""
     try:
-        return Settings(**given)  # type: ignore[arg-type]
+        held = Settings(**given)  # type: ignore[arg-type]
+        transfers.follow(held.transfer_rules)
     except ValidationError as error:
         first = error.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         raise SettingsError(f"{name}: {first['msg']}") from None
+    except transfers.RulesError as error:
+        raise SettingsError(f"NOTIFIER_TRANSFER_RULES: {error}") from None
+    return held

@@ -92,9 +92,7 @@ def redis_url() -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A migrated, empty database; the test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'notifier.db'}"
-        _migrate(url)
-        yield url
+        yield servers.fresh_sqlite(tmp_path / "notifier.db")
         return
     url = servers.fresh_database(_postgres(), _migrate)
     yield url

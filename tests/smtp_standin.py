@@ -34,7 +34,8 @@ class SmtpStandIn:
     """Runs from `with` to its end. `plan[stage]` holds what the next commands of that stage meet: a reply
     ("550 5.1.1 no such user"), "cut" or "hang"; then all goes well. Stages: greeting, ehlo, auth, mail,
     rcpt, data, middle (while the letter comes) and dot. After `per_connection` letters a connection is
-    ended as `ending` says ("421" or "cut")."""
+    ended as `ending` says ("421" or "cut"). DATA without a recipient is refused; a `lenient` server takes it, and
+    refuses the letter that follows (RFC 2920 allows both)."""
 
     def __init__(
         self, *, tls: str = "", user: str = "", password: str = "", features: tuple[str, ...] = ("DSN", "SIZE 100000")
@@ -44,6 +45,7 @@ class SmtpStandIn:
         self.password = password
         self.features = features
         self.plan: defaultdict[str, deque[str]] = defaultdict(deque)
+        self.lenient = False
         self.per_connection = 0
         self.ending = "421"
         self.envelopes: list[Envelope] = []
@@ -102,6 +104,7 @@ class _Session(socketserver.BaseRequestHandler):
         self.owner.connections += 1
         self.number = self.owner.connections
         self.taken = 0
+        self.valid = False
         self.server.open.add(self.request)
         try:
             self._wrap(self.owner.tls == "smtps")
@@ -160,7 +163,7 @@ class _Session(socketserver.BaseRequestHandler):
                 self._mail(rest)
             case "RCPT":
                 self.recipient, self.recipient_options = _path(rest)
-                self._reply("rcpt", "250 2.1.5 ok")
+                self.valid = self._reply("rcpt", "250 2.1.5 ok") and bool(self.sender)
             case "DATA":
                 self._data()
             case "QUIT":
@@ -187,10 +190,15 @@ class _Session(socketserver.BaseRequestHandler):
             if self.owner.ending == "421":
                 self._say("421 4.7.0 enough for one connection")
             raise _Ended
+        self.valid = False
         self.sender, self.sender_options = _path(rest)
-        self._reply("mail", "250 2.1.0 ok")
+        if not self._reply("mail", "250 2.1.0 ok"):
+            self.sender = ""
 
     def _data(self) -> None:
+        if not self.valid and not self.owner.lenient:
+            self._say("503 5.5.1 no valid recipient")
+            return
         if not self._reply("data", "354 go ahead"):
             return
         letter = b""
@@ -201,6 +209,9 @@ class _Session(socketserver.BaseRequestHandler):
             if line == b".\r\n":
                 break
             letter += line[1:] if line.startswith(b".") else line
+        if not self.valid:
+            self._say("554 5.5.1 no valid recipient")
+            return
         queued = f"250 2.0.0 queued as {len(self.owner.envelopes) + 1}"
         if not self.owner.plan["dot"]:  # kept before it is answered for: who has the answer may look at once
             self.taken += 1

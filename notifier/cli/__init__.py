@@ -18,8 +18,9 @@ from notifier import __version__
 # Where each verb stands. Loaded when it is called: the web process has no use for the file readers.
 _VERBS = {
     "demo": "run", "run": "run", "web": "run", "worker": "run", "clock": "run", "migrate": "run",
-    "doctor": "doctor", "users": "people", "tokens": "people", "import": "imports", "changes": "changes",
-    "may-process": "gate", "objections": "objections", "notices": "notices", "audit": "audit",
+    "doctor": "doctor", "settings": "settings", "users": "people", "tokens": "people", "import": "imports",
+    "changes": "changes", "may-process": "gate", "objections": "objections", "notices": "notices",
+    "bounces": "bounces", "reply": "reply", "audit": "audit", "diligence": "diligence",
 }
 
 

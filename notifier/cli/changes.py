@@ -4,34 +4,33 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
-from sqlmodel import Session
 
 from notifier import text
-from notifier.cli import dates, exceptions, gate
+from notifier.cli import dates, diligence, exceptions, gate
 from notifier.cli.acting import Noun, acting, reading, signed
-from notifier.cli.fields import check_services, typed
+from notifier.cli.fields import typed
 from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
 from notifier.domain.audience import WORDS
-from notifier.domain.changes import KIND_NAMES, ChangeKind, Item
-from notifier.domain.evidence import EvidenceKind
+from notifier.domain.changes import KIND_NAMES, ChangeKind
 from notifier.domain.listing import ListedService
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELDS
-from notifier.domain.register import differences as fields_differing
 from notifier.domain.sentences import N_, Sentence
-from notifier.domain.states import CHANGE, ChangeState
+from notifier.domain.states import ChangeState
+from notifier.house import House
+from notifier.jobs import announce as announcing
 from notifier.mail import render
 from notifier.tables import Announcement, Change
-from notifier.workflow import announcements, audit, evidence, letters, listing, register, settings
+from notifier.workflow import announcements, answers, drafts, letters, listing, register, settings
 from notifier.workflow import changes as verbs
 from notifier.workflow.announcements import Plan
+from notifier.workflow.sheets import load
 
-Moved = Change | Announcement
 STATES = [str(state) for state in ChangeState]
 
 
@@ -50,7 +49,7 @@ def list_changes(state: str | None, as_json: bool) -> None:
     """Lists the changes, newest first."""
     with reading() as act:
         found = [c for c in verbs.every(act.session) if state in (None, c.state)]
-        rows = [brief(act.session, change) for change in found]
+        rows = [answers.brief(act.session, change) for change in found]
     heads = {"ref": "CHANGE", "kind": "KIND", "state": "STATE", "planned_start": "PLANNED START", "about": "ABOUT"}
     listed(rows, heads, as_json, none="No changes yet: 'notifier changes propose'.")
 
@@ -62,7 +61,7 @@ def show(ref: str, as_json: bool) -> None:
     """Shows one change: before and after, what is missing, what was done."""
     with reading() as act:
         change = verbs.get(act.session, ref)
-        value = {**brief(act.session, change), **_whole(act.session, change)}
+        value = answers.whole(act.session, change, act.now)
         told = listing.published(act.session, change, settings.organisation(act.session).zone)
         sold = [ListedService(s.slug, s.name) for s in register.services(act.session).values()]
     if as_json:
@@ -76,86 +75,14 @@ def show(ref: str, as_json: bool) -> None:
         click.echo("\n" + "; ".join(block.concerns) if block.concerns else "")
         pairs({row.name: f"{row.so_far or '(not recorded)'} → {row.value or '(nothing)'}" if row.changed else row.value
                for row in block.rows})
+    click.echo("")
     for item in value["evidence"]:
-        click.echo(f"\nVouched: {item['kind']} of {item['engagement']}, {cell(item['at'])}  "
-                   f"{item['file'] or item['link']}  {item['words']}".rstrip())
+        click.echo(f"Vouched: {diligence.in_a_line(item)}")
+    for item in value["offboarding"]:
+        click.echo(f"Offboarding {item['id']}: {diligence.ending_in_a_line(item)}")
     click.echo("")
     for entry in value["history"]:
         click.echo(f"{cell(entry['at'])}  {entry['action']}  {entry['by']}  {entry['reason']}".rstrip())
-
-
-@changes.command()
-@click.argument("ref")
-@click.option("--kind", required=True, type=click.Choice([k.value for k in EvidenceKind]), help="What is vouched for.")
-@click.option("--engagement", default="", help="Which one, where the change concerns several.")
-@click.option("--file", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="The document.")
-@click.option("--link", default="", help="Where the document is.")
-@click.option("--words", default="", help="What it shows, or why it does not apply.")
-@jsonable
-@signed
-def vouch(
-    ref: str, kind: str, engagement: str, file: Path | None, link: str, words: str, as_json: bool, as_email: str
-) -> None:
-    """Vouches for one due-diligence item about a sub-processor.
-
-    \b
-    notifier changes vouch C-7 --kind agreement --file dpa.pdf
-    notifier changes vouch C-7 --kind secrecy --words 'No professional secrets are involved.'
-    """
-    document = (file.name, file.read_bytes()) if file else None
-    with acting(as_email) as act:
-        change = verbs.get(act.session, ref)
-        about = engagement or verbs.items_of(act.session, change)[0].ref
-        row = evidence.vouch(act.session, change, about, EvidenceKind(kind), words=words, link=link, file=document,
-                             actor=act.actor, now=act.now)
-    _moved(change, f"has {kind} vouched for{f', SHA-256 {row.blob_sha256}' if row.blob_sha256 else ''}.", as_json)
-
-
-def brief(session: Session, change: Change) -> dict[str, Any]:
-    """A change in a list: its stable keys."""
-    items = verbs.items_of(session, change)
-    return {
-        "ref": change.ref, "kind": change.kind, "state": str(change.state), "planned_start": change.planned_start,
-        "about": "; ".join(about(item) for item in items), "opens_window": change.opens_window,
-        "engagements": [item.ref for item in items],
-    }
-
-
-def about(item: Item) -> str:
-    """What an item is about, in a few words: who, or who instead of whom, and what for."""
-    value = item.after or item.before
-    assert value is not None
-    replaced = item.before if item.before and item.after and item.before.ref != item.after.ref else None
-    who = f"{replaced.legal_name} → {value.legal_name}" if replaced else value.legal_name
-    return f"{who}: {value.activity}"
-
-
-def _whole(session: Session, change: Change) -> dict[str, Any]:
-    items = verbs.items_of(session, change)
-    history = audit.history(session, CHANGE.name, change.ref)
-    return {
-        "reason": change.reason, "separable": change.separable,
-        "separable_confirmed_at": change.separable_at, "separable_how": change.separable_how,
-        "proposed_at": change.proposed_at,
-        "announced_at": change.announced_at, "in_effect_at": change.in_effect_at,
-        "services": list(verbs.services_of(session, items)),
-        "announcements": [a.ref for a in verbs.announcements_of(session, change)],
-        "missing": [str(gap) for gap in verbs.gaps(session, change)],
-        "items": [item_value(item) for item in items],
-        "evidence": [{"engagement": row.engagement_ref, "kind": row.kind, "words": row.words, "link": row.link,
-                      "file": row.file_name, "sha256": row.blob_sha256, "at": row.vouched_at}
-                     for row in evidence.of(session, {item.ref for item in items})],
-        "history": [{"at": datetime.fromisoformat(entry.at), "action": entry.action, "by": entry.actor,
-                     "reason": detail.get("reason", "")} for entry, detail in history],
-    }
-
-
-def item_value(item: Item) -> dict[str, Any]:
-    """One item as JSON: both sides and the fields in which they differ."""
-    return {
-        "ref": item.ref, "before": item.before.to_json() if item.before else None,
-        "after": item.after.to_json() if item.after else None, "fields": fields_differing(item.before, item.after),
-    }
 
 
 @changes.command()
@@ -192,24 +119,22 @@ def propose(
         items = []
         for values in wanted:
             whole = {"ref": ref, **values, **given}
-            old = str(whole.pop("replaces", "") or replaces)
-            check_services(act.session, whole)
-            items.append(verbs.draft(act.session, ChangeKind(kind), ref=str(whole["ref"] or ""), replaces=old,
-                                     values={name: value for name, value in whole.items() if name != "ref" or value}))
+            own, old = str(whole.pop("ref") or ""), str(whole.pop("replaces", "") or replaces)
+            items.append(drafts.item(act.session, ChangeKind(kind), whole, ref=own, replaces=old))
         change = verbs.propose(act.session, items, reason=reason, planned_start=start, separable=separable,
                                actor=act.actor, now=act.now)
-        value, missing = brief(act.session, change), [str(gap) for gap in verbs.gaps(act.session, change)]
+        value = answers.proposed(act.session, change, act.now)
     if as_json:
-        show_json({**value, "missing": missing})
+        show_json(value)
         return
     click.echo(f"{change.ref} proposed: {KIND_NAMES[ChangeKind(change.kind)].lower()}, {value['about']}.")
-    for gap in missing:
+    for gap in value["missing"]:
         click.echo(f"  still missing: {gap}")
 
 
 def _from_file(path: Path) -> list[dict[str, Any]]:
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(load(path))
     except json.JSONDecodeError as error:
         words = f"line {error.lineno}, column {error.colno}: {error.msg}"
         raise Refusal("bad_file", details=[Sentence(words)]) from None
@@ -239,17 +164,16 @@ def edit(
     with acting(as_email, proposing=True) as act:
         change = verbs.get(act.session, ref)
         items = verbs.items_of(act.session, change)
-        check_services(act.session, given)
-        mended = verbs.mended(items, given, engagement)
+        mended = verbs.mended(items, drafts.with_slugs(act.session, given), engagement)
         change = verbs.edit(act.session, ref, mended, reason=change.reason if reason is None else reason,
                             planned_start=start or change.planned_start, separable=separable or change.separable,
                             actor=act.actor, now=act.now)
     _moved(change, "is mended.", as_json)
 
 
-def _moved(change: Moved, words: str, as_json: bool) -> None:
+def _moved(change: Change, words: str, as_json: bool) -> None:
     if as_json:
-        show_json({"ref": change.ref, "state": str(change.state) if isinstance(change, Change) else "announced"})
+        show_json(answers.moved(change))
     else:
         click.echo(f"{change.ref} {words}")
 
@@ -340,7 +264,11 @@ def preview(refs: tuple[str, ...], customer: str, language: str | None, as_json:
     counted = Counter(WORDS[s.why] for s in plan.seats)
     pairs({"Changes": [c.ref for c in concerned], "Are told": value["included"], "Are not told": value["left_out"],
            "Because": "\n".join(f"{count} × {why}" for why, count in counted.most_common()),
-           "Letters": [f"{count} in {name}" for name, count in value["letters"].items()],
+           "By service": [f"{count} buy {slug}" for slug, count in plan.by_service.items()],
+           "By language": [f"{count} in {name}" for name, count in plan.by_language.items()],
+           "By contacts": [f"{count} with {n or 'no'} contact{'' if n == 1 else 's'}"
+                           for n, count in plan.by_contacts.items()],
+           "Letters": [f"{count} in {name}" for name, count in plan.letters.items()],
            "Nobody to write to": value["no_contact"], "Opens a window": plan.opens_window,
            "Earliest start": plan.earliest})
     if letter is not None:
@@ -348,11 +276,11 @@ def preview(refs: tuple[str, ...], customer: str, language: str | None, as_json:
 
 
 def _plan_value(plan: Plan) -> dict[str, Any]:
-    written = Counter(s.customer.language for s in plan.included for _ in s.contacts)
     return {
         "included": len(plan.included), "left_out": len(plan.seats) - len(plan.included),
-        "opens_window": plan.opens_window, "earliest_start": plan.earliest, "letters": dict(sorted(written.items())),
-        "no_contact": [s.customer.ref for s in plan.included if not s.contacts],
+        "opens_window": plan.opens_window, "earliest_start": plan.earliest,
+        "by_service": plan.by_service, "by_language": plan.by_language, "by_contacts": plan.by_contacts,
+        "letters": plan.letters, "no_contact": [s.customer.ref for s in plan.nobody],
         "audience": [{"customer": s.customer.ref, "included": s.included, "why": str(s.why)} for s in plan.seats],
     }
 
@@ -365,12 +293,14 @@ def _plan_value(plan: Plan) -> dict[str, Any]:
 def announce(refs: tuple[str, ...], words: str, as_json: bool, as_email: str) -> None:
     """Makes approved changes known: every customer concerned is owed a notice, and its letters leave.
 
-    Refused while letters would only be written to the outbox folder.
+    Refused while letters would only be written to the outbox folder, or nobody has proven that the reply address is
+    read ('notifier reply').
     """
     with acting(as_email) as act:
-        if act.house.settings.mail_transport == "outbox" and not act.house.settings.demo:
-            raise Refusal("transport_outbox")
-        made = announcements.announce(act.session, refs, actor=act.actor, now=act.now, words=words)
+        act.house.preflight(act.session, act.now)
+        made = announcements.make_known(act.session, refs, actor=act.actor, now=act.now, words=words)
+    if made.made_at is None:
+        made = _written_to_its_end(act.house, made)
     if as_json:
         show_json({"ref": made.ref, "changes": list(dict.fromkeys(refs)), "included": made.included,
                    "left_out": made.left_out, "edition": made.edition_n})
@@ -379,7 +309,17 @@ def announce(refs: tuple[str, ...], words: str, as_json: bool, as_email: str) ->
                    f"edition {made.edition_n} of the list.")
 
 
+def _written_to_its_end(house: House, begun: Announcement) -> Announcement:
+    """Many customers: their notices are written in many transactions, here, beside any worker. Raises Refusal
+    given_up with the reasons where it cannot be made in the end."""
+    made = announcing.until_made(house, begun.id or 0)
+    house.database.close()
+    if made.abandoned_at is not None:
+        raise Refusal("given_up", ref=made.ref, details=[Sentence.from_json(s) for s in made.abandoned_why or ()])
+    return made
+
+
 for _verb in (dates.correct, dates.move_start, gate.release, gate.take_effect, gate.blockers,
               exceptions.confirm_separable, exceptions.exclude, exceptions.rechecks, exceptions.override,
-              exceptions.irregular_start):
+              exceptions.irregular_start, diligence.vouch):
     changes.add_command(_verb)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 
 import click
 
 from notifier.cli.acting import Verb, acting, signed
-from notifier.cli.fields import check_services, typed
+from notifier.cli.fields import typed
 from notifier.cli.printing import day, jsonable, show_json
-from notifier.workflow import changes, corrections, starts
-from notifier.workflow.corrections import Corrected
+from notifier.workflow import answers, changes, corrections, drafts, starts
 
 
 @click.command("move-start", cls=Verb)
@@ -24,7 +22,7 @@ def move_start(ref: str, new_start: date, reason: str, as_json: bool, as_email: 
     """Moves an announced start to a later day, or fixes one that is open; whoever was told gets a letter."""
     with acting(as_email) as act:
         change = starts.move_start(act.session, ref, new_start, reason, actor=act.actor, now=act.now)
-        value = {"ref": change.ref, "planned_start": change.planned_start, "start_was": change.start_was}
+        value = answers.start_moved(change)
     if as_json:
         show_json(value)
     else:
@@ -56,11 +54,13 @@ def correct(
         if sign:
             made = corrections.sign(act.session, ref, actor=act.actor, now=act.now)
         else:
-            check_services(act.session, given)
             items = changes.items_of(act.session, changes.get(act.session, ref))
-            made = corrections.correct(act.session, ref, changes.mended(items, given, engagement), words,
-                                       planned_start=start, actor=act.actor, now=act.now)
-        value = _told(ref, made)
+            mended = changes.mended(items, drafts.with_slugs(act.session, given), engagement)
+            made = corrections.correct(act.session, ref, mended, words, planned_start=start, actor=act.actor,
+                                       now=act.now)
+        if corrections.announces(made):
+            act.house.preflight(act.session, act.now)
+        value = answers.corrected(ref, made)
     if as_json:
         show_json(value)
     else:
@@ -72,11 +72,3 @@ _WORDS = {
     "informed": "%(ref)s is corrected; %(told)s customers are informed. No window begins anew.",
     "announced": "%(ref)s is corrected by %(announcement)s; %(told)s customers are told, with time to object anew.",
 }
-
-
-def _told(ref: str, made: Corrected | None) -> dict[str, Any]:
-    if made is None:
-        return {"ref": ref, "done": "asked", "announcement": "", "told": 0}
-    announcement = made.announcement.ref if made.announcement else ""
-    return {"ref": ref, "done": "announced" if made.material else "informed", "announcement": announcement,
-            "told": made.told}

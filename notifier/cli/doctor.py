@@ -18,8 +18,8 @@ from notifier.domain.refusals import Refusal
 from notifier.house import House, open_house, seed_values
 from notifier.redis_server import NoRedis
 from notifier.settings import Settings, SettingsError
-from notifier.tables import Lease
-from notifier.workflow import people
+from notifier.tables import Lease, User
+from notifier.workflow import people, reply
 from notifier.workflow import settings as setting_verbs
 
 _PLATFORM = frozenset({"port", "database_url", "redis_url", "mailjet_api_key", "mailjet_api_secret"})
@@ -73,7 +73,7 @@ def findings(house: House) -> Iterator[Finding]:
     yield _redis(house)
     yield from _mail(house)
     if database.ok:
-        for look in (_clock, _people, _organisation, _differing):
+        for look in (_reply, _clock, _people, _organisation, _differing):
             yield look(house)
 
 
@@ -127,9 +127,29 @@ def _mail(house: House) -> Iterator[Finding]:
     if held.mail_transport == "mailjet" and not held.mailjet_events_auth:
         yield Finding("mail events", False, "Set NOTIFIER_MAILJET_EVENTS_AUTH to user:password and name both in "
                       f"Mailjet's event webhook {held.public_url}/webhooks/mailjet: without events nothing is proven.")
-    invented = held.reply_address.endswith(".example") and not held.demo
-    yield Finding("reply address", not invented, held.reply_address if not invented else
-                  "Answers to letters would be lost: set NOTIFIER_MAIL_FROM, and NOTIFIER_REPLY_TO where that differs.")
+
+
+def _reply(house: House) -> Finding:
+    held, now = house.settings, clock.now()
+    if held.demo:
+        return Finding("reply address", True, f"{held.reply_address}; counts as read, as this is a demo")
+    if held.reply_address.endswith(".example"):
+        return Finding("reply address", False, "Answers to letters would be lost: set NOTIFIER_MAIL_FROM, and "
+                       "NOTIFIER_REPLY_TO where that differs.")
+    with house.database.reading() as session:
+        found = reply.standing(session, held.reply_address, now)
+        by = session.get(User, found.proof.proven_by) if found.proof else None
+    todo = "'notifier reply ask', then 'notifier reply prove CODE'"
+    if found.proof is None or found.proof.proven_at is None or found.valid_until is None:
+        return Finding("reply address", False, f"It was never proven that {found.address} is read, so announcing is "
+                       f"refused: {todo}.")
+    proven = f"{found.address}, proven on {found.proof.proven_at:%Y-%m-%d} by {by.name if by else 'nobody'}"
+    if not found.valid:
+        return Finding("reply address", False, f"{proven}; that ran out on {found.valid_until:%Y-%m-%d}, so announcing "
+                       f"is refused: {todo}.")
+    if found.ends_soon(now):
+        return Finding("reply address", False, f"{proven}; that runs out on {found.valid_until:%Y-%m-%d}: {todo}.")
+    return Finding("reply address", True, f"{proven}, valid until {found.valid_until:%Y-%m-%d}")
 
 
 def _clock(house: House) -> Finding:

@@ -11,7 +11,7 @@ from notifier.cli.acting import Verb, acting, reading, signed
 from notifier.cli.printing import day, jsonable, listed, show_json
 from notifier.domain.gate import Code
 from notifier.tables import Change, Customer, Exclusion
-from notifier.workflow import exceptions, exclusions, settings
+from notifier.workflow import answers, exceptions, exclusions, settings
 
 
 @click.command("confirm-separable", cls=Verb)
@@ -53,8 +53,7 @@ def exclude(
             row = exclusions.end(act.session, ref, customer, reason, actor=act.actor, now=act.now)
         else:
             row = exclusions.ask(act.session, ref, customer, reason, actor=act.actor, now=act.now)
-        value = {"ref": ref, "customer": customer, "confirmed_at": row.confirmed_at, "recheck_due": row.recheck_due,
-                 "ended_at": row.ended_at}
+        value = answers.excluded(ref, customer, row)
     if as_json:
         show_json(value)
     elif end:
@@ -100,13 +99,13 @@ def override(
     with acting(as_email) as act:
         rows = exceptions.override(act.session, ref, codes, reason, customer_ref=customer, actor=act.actor,
                                    now=act.now)
-        count = len(rows or ())
+        value = answers.overridden(ref, sorted(set(codes)), rows)
     if as_json:
-        show_json({"ref": ref, "blockers": sorted(set(codes)), "signed": rows is not None, "customers": count})
+        show_json(value)
     elif rows is None:
         click.echo("Asked. A second person of privacy has to sign the same words.")
     else:
-        click.echo(f"Set aside for {count} customers: {', '.join(sorted(set(codes)))}.")
+        click.echo(f"Set aside for {value['customers']} customers: {', '.join(value['blockers'])}.")
 
 
 @click.command("irregular-start", cls=Verb)
@@ -119,10 +118,10 @@ def irregular_start(ref: str, reason: str, since: date, as_json: bool, as_email:
     """Two people of privacy record that processing has begun anyway: the list says so, every customer is told."""
     with acting(as_email) as act:
         row = exceptions.irregular_start(act.session, ref, reason, since, actor=act.actor, now=act.now)
-        told = row.told if row else 0
+        value = answers.started(ref, since, row)
     if as_json:
-        show_json({"ref": ref, "since": since, "signed": row is not None, "told": told})
+        show_json(value)
     elif row is None:
         click.echo("Asked. A second person of privacy has to sign the same words.")
     else:
-        click.echo(f"{ref} is on the list as started on {since}; {told} customers are owed a letter.")
+        click.echo(f"{ref} is on the list as started on {since}; {value['told']} customers are owed a letter.")

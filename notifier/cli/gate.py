@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 
 from notifier.cli.acting import Verb, acting, reading, signed
 from notifier.cli.printing import day, jsonable, show_json
-from notifier.domain.gate import Blocker
-from notifier.domain.refusals import Refusal
-from notifier.workflow import changes as change_verbs
-from notifier.workflow import customers, exclusions, processing, releases, settings
-from notifier.workflow.releases import Standing
+from notifier.workflow import answers, changes, processing, releases, settings
+from notifier.workflow.answers import Look
 
 
 @click.command(cls=Verb)
@@ -39,9 +35,9 @@ def take_effect(ref: str, as_json: bool, as_email: str) -> None:
 def _release(ref: str, customer: str, as_json: bool, as_email: str) -> None:
     with acting(as_email) as act:
         freed = releases.release(act.session, ref, customer_ref=customer, actor=act.actor, now=act.now)
-        state = str(change_verbs.get(act.session, ref).state)
+        value = answers.released(changes.get(act.session, ref), freed)
     if as_json:
-        show_json({"ref": ref, "state": state, "released": [s.customer.ref for s in freed]})
+        show_json(value)
     else:
         click.echo(f"{ref} applies to {len(freed)} more customers now." if freed else f"{ref} is in effect.")
 
@@ -53,60 +49,30 @@ def _release(ref: str, customer: str, as_json: bool, as_email: str) -> None:
 def blockers(ref: str, customer: str, as_json: bool) -> int:
     """Says what stands between a change and its customers, and what would clear each. Exits 1 while blocked."""
     with reading() as act:
-        change = change_verbs.get(act.session, ref)
-        if customer:
-            customers.get(act.session, customer)
-        found = releases.standings(act.session, change, act.now, customer_ref=customer)
-        left_out = [s.customer.ref for s in releases.standings(act.session, change, act.now, with_excluded=True,
-                                                               customer_ref=customer) if s.excluded]
-        if customer and not found and not left_out and change_verbs.concerned(act.session, change):
-            raise Refusal("unknown", what="customer told of this change", ref=customer)
-        zone = settings.organisation(act.session).zone
-        general = [] if found or left_out else releases.change_blockers(change, act.now, zone)
-        together = bool(customer) and exclusions.separable_of(change) == "no"
-        others = releases.standings(act.session, change, act.now) if together else []
-    held = [s for s in found if s.held]
-    elsewhere = sum(s.held for s in others if s.customer.ref != customer)
+        look = answers.blockers(act.session, ref, customer, act.now)
     if as_json:
-        show_json({
-            "ref": change.ref, "state": str(change.state), "blocked": bool(general or held),
-            "held_by_others": elsewhere, "blockers": [_blocker(b) for b in general],
-            "customers": [_standing(s) for s in found], "excluded": left_out,
-        })
-    else:
-        _tell(ref, general, held, found)
-        if left_out:
-            click.echo(f"Left out: {', '.join(left_out)}.")
-        if elsewhere:
-            click.echo(f"{elsewhere} other customers are not clear, and customers cannot be separated here: "
-                       f"{ref} starts for all together.")
-    return 1 if general or held else 0
+        show_json(look.value())
+        return 1 if look.blocked else 0
+    _tell(look)
+    if look.left_out:
+        click.echo(f"Left out: {', '.join(look.left_out)}.")
+    if look.elsewhere:
+        click.echo(f"{look.elsewhere} other customers are not clear, and customers cannot be separated here: "
+                   f"{ref} starts for all together.")
+    return 1 if look.blocked else 0
 
 
-def _tell(ref: str, general: list[Blocker], held: list[Standing], found: list[Standing]) -> None:
-    for blocker in general:
+def _tell(look: Look) -> None:
+    for blocker in look.general:
         click.echo(f"{blocker.sentence} → {blocker.way_out}")
-    for standing in held:
+    for standing in look.held:
         click.echo(f"{standing.customer.name} ({standing.customer.ref}):")
         for blocker in standing.blockers:
             click.echo(f"  {blocker.sentence} → {blocker.way_out}")
-    if not general and not held:
-        click.echo(f"Nothing stands in the way of {ref}.")
-    elif len(found) > 1:
-        click.echo(f"{len(found) - len(held)} of {len(found)} customers are clear.")
-
-
-def _blocker(blocker: Blocker) -> dict[str, Any]:
-    return {"code": str(blocker.code), "words": str(blocker.sentence), "way_out": str(blocker.way_out),
-            "clears_on": blocker.clears_on}
-
-
-def _standing(standing: Standing) -> dict[str, Any]:
-    return {
-        "customer": standing.customer.ref, "name": standing.customer.name, "notice": str(standing.notice.state),
-        "released_at": standing.part.released_at, "blockers": [_blocker(b) for b in standing.blockers],
-        "overridden": [str(b.code) for b in standing.set_aside],
-    }
+    if not look.blocked:
+        click.echo(f"Nothing stands in the way of {look.change.ref}.")
+    elif len(look.standings) > 1:
+        click.echo(f"{len(look.standings) - len(look.held)} of {len(look.standings)} customers are clear.")
 
 
 @click.command("may-process", cls=Verb)
@@ -123,9 +89,9 @@ def may_process(engagement: str, customer: str, on: date | None, as_json: bool) 
     with reading() as act:
         day = on or act.now.astimezone(ZoneInfo(settings.organisation(act.session).zone)).date()
         answer = processing.may_process(act.session, engagement, customer, day, act.now)
-    why = [str(sentence) for sentence in answer.why]
+    value = answers.may_process(engagement, customer, day, answer)
     if as_json:
-        show_json({"engagement": engagement, "customer": customer, "on": day, "allowed": answer.allowed, "why": why})
+        show_json(value)
     else:
-        click.echo(f"{'yes' if answer.allowed else 'no'}: {' '.join(why)}")
+        click.echo(f"{'yes' if answer.allowed else 'no'}: {' '.join(value['why'])}")
     return 0 if answer.allowed else 1

@@ -12,8 +12,6 @@ import click
 from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Act, Noun, acting, administering, opened, reading, signed
-from notifier.cli.changes import about, item_value
-from notifier.cli.fields import refuse_unsold
 from notifier.cli.printing import cell, day, jsonable, show_json
 from notifier.domain.changes import Item, kind_of
 from notifier.domain.refusals import Refusal
@@ -22,6 +20,8 @@ from notifier.tables import Engagement
 from notifier.workflow import changes, customer_imports, customers, listing
 from notifier.workflow import imports as files
 from notifier.workflow import register as list_verbs
+from notifier.workflow.answers import about, item_value
+from notifier.workflow.drafts import refuse_unsold
 from notifier.workflow.imports import Sheet
 from notifier.workflow.proposals import Answers, Proposal, propose
 from notifier.workflow.sheets import load

@@ -36,6 +36,11 @@ class LetterKind(StrEnum):
     STAFF_OBJECTION_FILED = "staff_objection_filed"
     STAFF_REVIEW_REQUESTED = "staff_review_requested"
     STAFF_DELIVERY_FAILED = "staff_delivery_failed"
+    STAFF_ADDRESS_BARRED = "staff_address_barred"
+    STAFF_EVENTS_UNREADABLE = "staff_events_unreadable"
+    STAFF_HAND_DELIVERY = "staff_hand_delivery"
+    STAFF_REVIEW_DUE = "staff_review_due"
+    STAFF_REPLY_PROOF = "staff_reply_proof"
 
 
 NOTICE_LETTERS = frozenset({

@@ -23,8 +23,8 @@ class Family(Enum):
 _C, _F, _U, _I = Family.CONFLICT, Family.FORBIDDEN, Family.UNKNOWN, Family.INVALID
 
 NOUNS = (
-    N_("announcement"), N_("change"), N_("contact"), N_("customer"), N_("engagement"), N_("exclusion"), N_("letter"),
-    N_("notice"), N_("objection"), N_("person"), N_("service"), N_("token"),
+    N_("announcement"), N_("change"), N_("contact"), N_("customer"), N_("document"), N_("engagement"), N_("exclusion"),
+    N_("letter"), N_("notice"), N_("objection"), N_("offboarding"), N_("person"), N_("service"), N_("token"),
 )
 """What `unknown` and `exists` are about; marked here, so that a noun needs no mark wherever it is named."""
 
@@ -48,10 +48,35 @@ REFUSALS: dict[str, tuple[Family, str]] = {
         N_("The planned start %(start)s is too early; the earliest date every customer's terms allow is %(earliest)s."),
     ),
     "start_missing": (_I, N_("Give the planned start.")),
+    "being_announced": (
+        _C, N_("Change %(ref)s is being announced already: %(announcement)s is being written. Look again in a minute."),
+    ),
+    "given_up": (
+        _C, N_("Announcement %(ref)s could not be made, and nobody was told. Announce again once this is mended:"),
+    ),
+    "roll_changed": (
+        _C,
+        N_("While the notices were written, %(count)s customers changed: they would be told otherwise by now. Announce "
+           "again."),
+    ),
     "nothing_to_announce": (_I, N_("Name at least one approved change.")),
     "no_notice_contact": (_C, N_("Some customers have no notice contact, so nobody could be told:")),
     "transport_outbox": (
         _C, N_("Letters would only be written to the outbox folder. Set a real mail transport before you announce."),
+    ),
+    "reply_unproven": (
+        _C, N_("Customers answer to %(address)s, and nobody has proven within the last 30 days that it is read."),
+    ),
+    "code_wrong": (_I, N_("This is not the code of the newest test mail to %(address)s. Tries left: %(left)s.")),
+    "no_code_open": (
+        _C,
+        N_("No code waits to be entered for %(address)s: each is good for one day and five tries. Ask for a new one."),
+    ),
+    "idempotency_reused": (
+        _I, N_("This Idempotency-Key was used for another request within the last day. Take a new one."),
+    ),
+    "request_running": (
+        _C, N_("The first request with this Idempotency-Key is still being answered. Ask again in a moment."),
     ),
     "nothing_changes": (_I, N_("Nothing would change by this.")),
     "already_pending": (_C, N_("Change %(ref)s on the same engagement is not finished yet.")),
@@ -93,11 +118,13 @@ REFUSALS: dict[str, tuple[Family, str]] = {
         N_("This cannot be overridden by anybody: a timely objection, a specific authorisation that is missing or was "
            "refused, and a change that is not approved or was withdrawn."),
     ),
+    "moved_once": (_C, N_("This day was moved once already, to %(day)s; it is not moved again.")),
     "nothing_to_override": (_C, N_("None of this stands in the way now: %(codes)s.")),
     "consent_not_asked": (
         _C,
         N_("No answer is waited for here: your terms do not ask for one, or the change was withdrawn or has started."),
     ),
+    "not_recorded": (_C, N_("No delivery by hand of this notice waits to be confirmed.")),
 }
 
 

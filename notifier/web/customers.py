@@ -24,7 +24,6 @@ from notifier.web import pages
 from notifier.web.access import by_link
 from notifier.workflow import links, listing, register, settings
 
-
 STATES: Mapping[ObjectionState, tuple[str, str]] = {
     ObjectionState.FILED: ("is-info", N_("Received")),
     ObjectionState.ACKNOWLEDGED: ("is-info", N_("In progress")),

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,15 +13,18 @@ from sqlmodel import Session, col, select
 
 from notifier import clock
 from notifier.domain import window as rules
+from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
+from notifier.domain.evidence import EvidenceKind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import NoticeState
 from notifier.domain.terms import Authorisation
-from notifier.tables import Announcement, Blob, Delivery, Link, Objection
+from notifier.tables import Announcement, Delivery, Evidence, Link, Objection
 from notifier.web import customers
 from notifier.web.customers import Visit
+from notifier.web.documents import download
 from notifier.web.pages import house
-from notifier.workflow import calendars, deliveries, links, notices, objections
+from notifier.workflow import blobs, calendars, consents, deliveries, documents, evidence, links, notices, objections
 
 bp = Blueprint("notices", __name__)
 customers.prepare(bp)
@@ -63,11 +64,23 @@ def letter(token: str) -> Response:
     with house().database.reading() as db:
         visit = customers.enter_notice(db, token)
         sent = _letter_of(db, visit)
-        blob = db.get(Blob, sent.letter_sha256) if sent else None
-    if sent is None or blob is None:
+        stored = blobs.letter(db, sent.letter_sha256) if sent else None
+    if sent is None or stored is None:
         raise Refusal("unknown", what=N_("letter"), ref=visit.customer.name)
-    stored = json.loads(zlib.decompress(blob.body) if blob.packing == "zlib" else blob.body)
     return customers.page("objection/letter.html", sent=sent, letter=stored, mask=links.MASK)
+
+
+@bp.get("/n/<token>/documents/<sha256>")
+def document(token: str, sha256: str) -> Response:
+    """A document about a sub-processor of this notice, where customers may see it. Raises Refusal unknown."""
+    with house().database.reading() as db:
+        visit = customers.enter_notice(db, token)
+        shown = evidence.for_customers(db, visit.notice.id or 0)
+        found = next((row for rows in shown.values() for row in rows if row.blob_sha256 == sha256), None)
+        if found is None:
+            raise Refusal("unknown", what="document", ref=sha256)
+        body = documents.body_of(db, sha256)
+    return download(found.file_name, body)
 
 
 @bp.post("/n/<token>/read")
@@ -75,7 +88,7 @@ def read(token: str) -> Response:
     """The customer says that it has read the notice."""
     with house().database.transaction() as db:
         visit = customers.enter_notice(db, token)
-        notices.acknowledge(db, visit.notice, actor=visit.actor, now=clock.now())
+        consents.acknowledge(db, visit.notice, actor=visit.actor, now=clock.now())
     house().ring_all()
     return customers.see(visit.to(visit.home, "read"))
 
@@ -96,7 +109,7 @@ def consent(token: str) -> Response:
     with house().database.transaction() as db:
         visit = customers.enter_notice(db, token)
         answer = request.form.get("answer", "")
-        notices.consent(db, visit.notice, chosen, answer, actor=visit.actor, now=clock.now())
+        consents.consent(db, visit.notice, chosen, answer, actor=visit.actor, now=clock.now())
     house().ring_all()
     return customers.see(visit.to(visit.home, "consent"))
 
@@ -135,12 +148,43 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
         values: dict[str, Any] = {
             "parts": parts, "standing": [p for p in parts if p.stands], "due": due(db, visit, now),
             "announcement": db.get(Announcement, visit.notice.announcement_id), "notice": visit.notice,
-            "proof": _proof(visit), "asked": [c.ref for _, c in notices.consent_asked(db, visit.notice)],
+            "proof": _proof(visit), "asked": [c.ref for _, c in consents.consent_asked(db, visit.notice)],
             "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
             "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
-            "cancelled": visit.notice.state == NoticeState.CANCELLED,
+            "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }
     return customers.page("objection/notice.html", errors=errors or {}, **values)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A document a customer may see: its `address` on our page (then with its SHA-256) or elsewhere, and what it
+    answers for (messages)."""
+
+    name: str
+    address: str
+    sha256: str
+    answers: tuple[str, ...]
+    vouched_at: datetime
+
+
+def _documents(db: Session, visit: Visit) -> dict[int, list[Document]]:
+    """What the customer may see about the sub-processors of its notice, by change; each document once."""
+    shown = evidence.for_customers(db, visit.notice.id or 0)
+    return {change_id: _once(visit, rows) for change_id, rows in shown.items()}
+
+
+def _once(visit: Visit, rows: Sequence[Evidence]) -> list[Document]:
+    same: dict[str, list[Evidence]] = {}
+    for row in rows:
+        same.setdefault(row.blob_sha256 or row.link, []).append(row)
+    found = []
+    for key, copies in same.items():
+        first, sha256 = copies[0], copies[0].blob_sha256 or ""
+        address = visit.to(f"{visit.home}/documents/{sha256}") if sha256 else key
+        answers = tuple(EVIDENCE_NAMES[EvidenceKind(row.kind)] for row in copies)
+        found.append(Document(first.file_name or key, address, sha256, answers, max(row.vouched_at for row in copies)))
+    return found
 
 
 def due(db: Session, visit: Visit, now: datetime) -> Due | None:

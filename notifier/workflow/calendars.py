@@ -87,7 +87,12 @@ def check_zone(zone: str) -> None:
 
 def versions() -> dict[str, str]:
     """What a window was computed with, for freezing with it: `holidays`, `tzdata` (IANA), our own `rules`."""
-    return {"holidays": version("holidays"), "tzdata": _zone_data(), "rules": RULES_VERSION}
+    return {"holidays": _library(), "tzdata": _zone_data(), "rules": RULES_VERSION}
+
+
+@lru_cache(maxsize=1)
+def _library() -> str:
+    return version("holidays")  # read from its files: slower than computing a window
 
 
 @lru_cache(maxsize=2048)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
@@ -13,11 +14,22 @@ from notifier.domain import changes as rules
 from notifier.domain.changes import ChangeKind, Item
 from notifier.domain.people import Actor, Kind, Role
 from notifier.domain.refusals import Refusal
-from notifier.domain.register import FIELD_NAMES, FIELDS, LISTS, LONGEST, EngagementValue, differences, slug
-from notifier.domain.sentences import N_
+from notifier.domain.register import (
+    FIELD_NAMES,
+    FIELDS,
+    LISTS,
+    LONGEST,
+    MOST_PLACES,
+    TRANSFER_FIELDS,
+    EngagementValue,
+    differences,
+    slug,
+)
+from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, ChangeState, Need
+from notifier.domain.transfers import current as current_rules
 from notifier.tables import Announcement, AnnouncementChange, Change, ChangeItem, Notice, NoticeChange
-from notifier.workflow import audit, deliveries, register, turns
+from notifier.workflow import audit, deliveries, evidence, places, register, settings, transfers, turns
 
 UNFINISHED = (
     ChangeState.DRAFT, ChangeState.SENT_BACK, ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.ANNOUNCED,
@@ -38,28 +50,30 @@ def draft(
         return Item(register.one(session, ref), None)
     if kind is ChangeKind.MODIFY:
         before = register.one(session, ref)
-        after = before.with_(**{k: v for k, v in given.items() if k != "ref"})
-        if not differences(before, after):
-            raise Refusal("nothing_changes")
-        return Item(before, after)
+        return _fit(before, before.with_(**{k: v for k, v in given.items() if k != "ref"}))
     old = register.one(session, replaces) if kind is ChangeKind.REPLACE else None
-    if not given.get("legal_name") or (not given.get("activity") and old is None):
-        needed = "activity" if given.get("legal_name") else "legal_name"
-        raise Refusal("bad_value", field=FIELD_NAMES[needed], problem=N_("this is needed to propose anything"))
     if old is not None:
         given = {"activity": old.activity, "services": old.services, **given}
-    wanted = slug(str(given.get("ref") or given["legal_name"]))
-    return Item(old, EngagementValue(**{**given, "ref": register.free_ref(session, wanted, _pending_refs(session))}))
+    wanted = slug(str(given.get("ref") or given.get("legal_name", "")))
+    ref = register.free_ref(session, wanted, _pending_refs(session))
+    return _fit(old, EngagementValue(**{**given, "ref": ref}))
+
+
+def _fit(before: EngagementValue | None, after: EngagementValue) -> Item:
+    """The item, where it has what nothing can be proposed without, and differs from what was before."""
+    for needed in ("legal_name", "activity"):
+        if not getattr(after, needed):
+            raise Refusal("bad_value", field=FIELD_NAMES[needed], problem=N_("this is needed to propose anything"))
+    if before is not None and before.ref == after.ref and not differences(before, after):
+        raise Refusal("nothing_changes")
+    return Item(before, after)
 
 
 def redraft(item: Item, values: Mapping[str, Any]) -> Item:
     """An item with other values after; its reference stays. Raises Refusal bad_value, nothing_changes."""
     if item.after is None:
         return item
-    after = item.after.with_(**{k: v for k, v in cleaned(values).items() if k != "ref"})
-    if item.before is not None and not differences(item.before, after):
-        raise Refusal("nothing_changes")
-    return Item(item.before, after)
+    return _fit(item.before, item.after.with_(**{k: v for k, v in cleaned(values).items() if k != "ref"}))
 
 
 def mended(items: Sequence[Item], values: Mapping[str, Any], engagement: str = "") -> list[Item]:
@@ -77,31 +91,50 @@ def cleaned(values: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in values.items():
         if name not in FIELDS:
             raise Refusal("bad_value", field=name, problem=N_("there is no such field"))
-        if name in LISTS:
-            parts = value.split(";") if isinstance(value, str) else value
-            found[name] = tuple(part for part in (str(p).strip() for p in parts) if part)
-            if name == "services":
-                found[name] = tuple(slug(part) for part in found[name])  # a display name would match no customer
-        else:
-            found[name] = str(value).strip()
-        size = sum(map(len, found[name])) if name in LISTS else len(found[name])
-        if size > LONGEST:
+        held = _several(name, value) if name in LISTS else str(value).strip()
+        found[name] = _country(held) if name == "country" and isinstance(held, str) else held
+        if name != "transfers" and sum(map(len, held)) > LONGEST:  # of a text the sum of its characters
             raise Refusal("bad_value", field=FIELD_NAMES[name], problem=N_("this is longer than 4,000 characters"))
     return found
 
 
+def _several(name: str, value: Any) -> tuple[Any, ...]:
+    """A field of several things as a tuple: places and transfers at most MOST_PLACES."""
+    if name == "transfers":
+        return transfers.cleaned(value)
+    parts = value.split(";") if isinstance(value, str) else value
+    texts = tuple(part for part in (str(p).strip() for p in parts) if part)
+    if name in TRANSFER_FIELDS and len(texts) > MOST_PLACES:
+        raise Refusal("bad_value", field=FIELD_NAMES[name],
+                      problem=Sentence(N_("more than %(most)s places"), {"most": MOST_PLACES}))
+    return tuple(map(slug, texts)) if name == "services" else texts  # a display name would match no customer
+
+
+def _country(text: str) -> str:
+    code = places.country(text)
+    if text and not code:
+        raise Refusal("bad_value", field=FIELD_NAMES["country"], problem=Sentence(
+            N_("“%(country)s” is no country we know; write its name or its two-letter code"), {"country": text[:80]}))
+    return code
+
+
 def propose(
     session: Session, items: Sequence[Item], *, reason: str, planned_start: date | None, separable: str = "no",
-    actor: Actor, now: datetime,
+    actor: Actor, now: datetime, nonce: UUID | None = None,
 ) -> Change:
-    """A new draft of one act on 1..n engagements. Raises Refusal role_missing, nothing_changes, already_pending."""
+    """A new draft of one act on 1..n engagements. A `nonce` comes from a form, so that sending it twice drafts once.
+    Raises Refusal role_missing, nothing_changes, already_pending, bad_value for a planned start that has passed."""
     if not actor.roles & {Role.OPS, Role.PRIVACY}:
         raise Refusal("role_missing", roles="ops, privacy")
     if not items:
         raise Refusal("nothing_changes")
     turns.take(session, turns.PROPOSAL)
+    sent = session.exec(select(Change).where(Change.uid == str(nonce))).first() if nonce else None
+    if sent is not None and _same(session, sent, items, reason, planned_start):
+        return sent
     _refuse_pending(session, items, None)
-    uid = str(uuid4())
+    _refuse_past(session, planned_start, now)
+    uid = str(nonce if nonce and sent is None else uuid4())
     change = Change(
         uid=uid, ref=uid[:18], kind=rules.kind_of(items[0].before, items[0].after), state=ChangeState.DRAFT,
         reason=reason.strip(), planned_start=planned_start, separable=separable, proposed_by=actor.id,
@@ -121,7 +154,7 @@ def edit(
     session: Session, ref: str, items: Sequence[Item], *, reason: str, planned_start: date | None, separable: str,
     actor: Actor, now: datetime,
 ) -> Change:
-    """Rewrites a draft or a change sent back. Raises Refusal no_such_move, role_missing, already_pending."""
+    """Rewrites a draft or a change sent back. Raises Refusal no_such_move, role_missing, already_pending, bad_value."""
     change = get(session, ref, lock=True)
     if change.state not in EDITABLE:
         raise Refusal("no_such_move", state=str(change.state), action="edit")
@@ -129,6 +162,8 @@ def edit(
         raise Refusal("role_missing", roles="ops, privacy")
     turns.take(session, turns.PROPOSAL)
     _refuse_pending(session, items, change.id)
+    if planned_start != change.planned_start:
+        _refuse_past(session, planned_start, now)
     before = _readable(items_of(session, change))
     for row in session.exec(select(ChangeItem).where(ChangeItem.change_id == change.id)):
         session.delete(row)
@@ -146,9 +181,9 @@ def edit(
 
 def submit(session: Session, ref: str, *, actor: Actor, now: datetime) -> Change:
     """Sends a draft to review, and asks the people with the role privacy to look. Raises Refusal incomplete with
-    everything that is missing."""
+    everything that is missing, in its fields and in what is vouched for."""
     change = get(session, ref, lock=True)
-    _refuse_gaps(session, change)
+    _refuse_gaps(session, change, now)
     audit.move(session, change, "submit", actor=actor, now=now, checked={Need.COMPLETE})
     change.updated_at = now
     deliveries.to_staff(session, "staff_review_requested", CHANGE.name, change.id or 0, Role.PRIVACY, now=now,
@@ -169,7 +204,7 @@ def reject(session: Session, ref: str, reason: str, *, actor: Actor, now: dateti
 def approve(session: Session, ref: str, *, actor: Actor, now: datetime, reason: str = "") -> Change:
     """A second person's yes. Raises Refusal second_person for the proposer, incomplete, no_such_move."""
     change = get(session, ref, lock=True)
-    _refuse_gaps(session, change)
+    _refuse_gaps(session, change, now)
     audit.move(session, change, "approve", actor=actor, now=now, reason=reason, checked={Need.COMPLETE},
                besides=[change.proposed_by, *change.authors])
     change.updated_at = now
@@ -216,14 +251,22 @@ def services_of(session: Session, items: Sequence[Item]) -> tuple[str, ...]:
     return rules.services_of(items, register.services(session).keys())
 
 
-def gaps(session: Session, change: Change) -> list[Any]:
-    """What is still missing before it may go to review, in sentences."""
-    return list(rules.gaps(items_of(session, change), planned_start_given=change.planned_start is not None,
-                           reason=change.reason))
+def gaps(session: Session, change: Change, now: datetime) -> list[Sentence]:
+    """What is still missing before it may go to review, or on from there: what the notice has to say, and what has to
+    be vouched for (Annex 2 section 6), all of it at once."""
+    items = items_of(session, change)
+    said = unsaid(items, planned_start_given=change.planned_start is not None, reason=change.reason)
+    return [*said, *evidence.gaps(session, change, items, now)]
 
 
-def _refuse_gaps(session: Session, change: Change) -> None:
-    if found := gaps(session, change):
+def unsaid(items: Sequence[Item], *, planned_start_given: bool, reason: str) -> list[Sentence]:
+    """What a notice of these items would still have to say, by the transfer rules this process goes by."""
+    return rules.gaps(items, planned_start_given=planned_start_given, reason=reason, rules=current_rules(),
+                      countries=places.countries)
+
+
+def _refuse_gaps(session: Session, change: Change, now: datetime) -> None:
+    if found := gaps(session, change, now):
         raise Refusal("incomplete", details=found)
 
 
@@ -247,6 +290,19 @@ def _refuse_pending(session: Session, items: Sequence[Item], own_id: int | None)
     for ref, change_id, engagement, replaced in rows:
         if change_id != own_id and touched & {engagement, replaced}:
             raise Refusal("already_pending", ref=ref)
+
+
+def _same(session: Session, change: Change, items: Sequence[Item], reason: str, planned_start: date | None) -> bool:
+    """Whether a draft says the very same, but for the references a second one would get."""
+    held, wanted = ([(i.before, i.after and i.after.with_(ref="")) for i in each]
+                    for each in (items_of(session, change), items))
+    return held == wanted and (change.reason, change.planned_start) == (reason.strip(), planned_start)
+
+
+def _refuse_past(session: Session, planned_start: date | None, now: datetime) -> None:
+    today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
+    if planned_start is not None and planned_start < today:
+        raise Refusal("bad_value", field=N_("Planned start"), problem=N_("this day has passed"))
 
 
 def _pending_refs(session: Session) -> list[str]:

@@ -38,6 +38,11 @@ class Corrected:
     told: int
 
 
+def announces(made: Corrected | None) -> bool:
+    """Whether a correction writes to customers as an announcement does, or will once a second person has signed it."""
+    return made is None or made.material
+
+
 def material(before: Sequence[Item], after: Sequence[Item]) -> bool:
     """Whether customers must be given time anew: what they were told widens by it (design §4, field by field)."""
     return rules.opens_window([Item(b.after, a.after) for b, a in zip(before, after, strict=True)])
@@ -110,7 +115,8 @@ def _waiting(session: Session, change: Change) -> Countersignature | None:
 def _refuse_unfit(change: Change, before: Sequence[Item], items: Sequence[Item]) -> None:
     if [(i.before, i.ref) for i in items] != [(i.before, i.ref) for i in before] or list(items) == list(before):
         raise Refusal("nothing_changes")
-    if found := rules.gaps(items, planned_start_given=True, reason=change.reason):
+    mended = [Item(was.after, now.after) for was, now in zip(before, items, strict=True)]
+    if found := changes.unsaid(mended, planned_start_given=True, reason=change.reason):
         raise Refusal("incomplete", details=found)
 
 

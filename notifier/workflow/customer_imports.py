@@ -23,6 +23,7 @@ from notifier.workflow.sheets import Cell, Row, bad
 
 LANGUAGES = ("en", "de", "fr", "it")  # those letters are written in
 _UNDER = frozenset({"customers"})
+_FORMULA = re.compile(r"=|[@+-][A-Za-z_.]+\(")  # what a spreadsheet would run, if the value ever came back to one
 
 
 class _Wrong(ValueError):
@@ -149,6 +150,8 @@ class _Draft:
             problems.append(Sentence(N_("“name” is empty")))
         if entry.contract_start and entry.contract_end and entry.contract_end < entry.contract_start:
             problems.append(Sentence(N_("“contract_end” is before “contract_start”")))
+        if _FORMULA.match(self.ref):
+            problems.append(Sentence(N_("“customer_ref” is a formula; write its value")))
         if len(self.ref) > 80:
             problems.append(Sentence(N_("“customer_ref” is longer than 80 characters")))
         if entry.country:
@@ -165,6 +168,8 @@ def _text(most: int) -> Callable[[Cell], str]:
         text = one(cell)
         if len(text) > most:
             raise _Wrong(N_("longer than %(most)s characters"), most=most)
+        if _FORMULA.match(text):
+            raise _Wrong(N_("this is a formula; write its value"))
         return text
 
     return read

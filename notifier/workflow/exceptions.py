@@ -41,6 +41,7 @@ from notifier.workflow import (
     exclusions,
     listing,
     objections,
+    offboarding,
     people,
     processing,
     register,
@@ -113,6 +114,7 @@ def irregular_start(
     change.announced_at, change.updated_at = change.announced_at or now, now
     register.apply(session, changes.items_of(session, change), since)
     exclusions.carry(session, change)
+    offboarding.open_ended(session, change, actor=actor, now=now)
     row = IrregularStart(change_id=change.id or 0, since=since, reason=reason.strip(), told=told,
                          asked_by=signed.asked_by, signed_by=actor.id or 0, at=now)
     session.add(row)

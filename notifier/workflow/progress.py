@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from notifier.domain.letters import NOTICE_LETTERS
 from notifier.domain.states import DeliveryState, NoticeState
 from notifier.tables import (
     Announcement,
@@ -27,14 +28,16 @@ EVERY_SERVICE = ""
 
 TO_LEAVE = frozenset({DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN})
 
+_GIVING = (col(Delivery.kind).in_(NOTICE_LETTERS), col(Delivery.subject_kind) == "notice")
+
 Counts = Mapping[str, int]
 
 
 @dataclass(frozen=True)
 class Progress:
     """Counts by state, each kind as {state: how many}. `by_service` has the slugs of the services concerned, so that
-    a customer of two counts under both, and `EVERY_SERVICE` for who has none of them on record. `letters` are all that
-    belong to the announcement's notices, `owed` the customers on its roll."""
+    a customer of two counts under both, and `EVERY_SERVICE` for who has none of them on record. `letters` are
+    those that give its notices, not the later ones about them; `owed` are the customers on its roll."""
 
     ref: str
     owed: int
@@ -86,7 +89,7 @@ def of(session: Session, announcement: Announcement) -> Progress:
     ))
     letters = _table(session.exec(
         select(Delivery.language, Delivery.state, sa.func.count())
-        .join(Notice, col(Notice.id) == col(Delivery.notice_id)).where(Notice.announcement_id == number)
+        .join(Notice, col(Notice.id) == col(Delivery.notice_id)).where(Notice.announcement_id == number, *_GIVING)
         .group_by(col(Delivery.language), col(Delivery.state))
     ))
     return Progress(
@@ -114,7 +117,7 @@ def _by_service(session: Session, number: int, services: Sequence[str], *, lette
     slug = sa.func.coalesce(bought.c.slug, EVERY_SERVICE)
     query = select(slug, state, sa.func.count()).select_from(Notice)
     if letters:
-        query = query.join(Delivery, col(Delivery.notice_id) == col(Notice.id))
+        query = query.join(Delivery, col(Delivery.notice_id) == col(Notice.id)).where(*_GIVING)
     rows = session.exec(
         query.join(bought, bought.c.customer_id == col(Notice.customer_id), isouter=True)
         .where(Notice.announcement_id == number).group_by(slug, state)

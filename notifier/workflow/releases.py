@@ -33,7 +33,18 @@ from notifier.tables import (
     Service,
     Termination,
 )
-from notifier.workflow import audit, changes, deliveries, exclusions, listing, notices, register, settings, starts
+from notifier.workflow import (
+    audit,
+    changes,
+    deliveries,
+    exclusions,
+    listing,
+    notices,
+    offboarding,
+    register,
+    settings,
+    starts,
+)
 
 _START = next(row for row in CHANGE.rows if row.action == "take_effect")
 
@@ -288,6 +299,7 @@ def _start(session: Session, change: Change, freed: Sequence[Standing], *, actor
         change.in_effect_at = change.updated_at = now
         register.apply(session, changes.items_of(session, change), now.astimezone(ZoneInfo(zone)).date())
         exclusions.carry(session, change)
+        offboarding.open_ended(session, change, actor=actor, now=now)
     _retire(session, change, actor=actor, now=now)
     _tell_in_effect(session, change, freed, now=now)
     listing.new_edition(session, "take_effect" if not freed else "release", now)
@@ -303,6 +315,7 @@ def _retire(session: Session, change: Change, *, actor: Actor, now: datetime) ->
     ended = register.retire(session, changes.items_of(session, change), now.astimezone(zone).date())
     if ended:
         audit.note(session, "retire_replaced", CHANGE.name, change.ref, actor=actor, now=now)
+        offboarding.open_ended(session, change, actor=actor, now=now)
     return ended
 
 

@@ -13,12 +13,13 @@ from notifier.tables import Notice
 from notifier.workflow import objections
 from notifier.workflow.objections import Filing
 from tests import factory
-from tests.cli.conftest import Run
+from tests.cli.conftest import Run, vouch
 
 PAUL, PETRA, OLGA, EGON = (("--as", f"{name}@processor.example") for name in ("paul", "petra", "olga", "egon"))
 VENDOR = tuple(part for name, value in {
     "legal_name": "Logbook GmbH", "activity": "Error monitoring", "address": "Ring 1, Vienna", "country": "AT",
-    "data_categories": "IP address", "guarantee": "Contract", "services": "platform",
+    "data_categories": "IP address", "guarantee": "Contract", "services": "platform", "contact": "Lena Log",
+    "data_subjects": "users", "locations": "Vienna, Austria", "own_subprocessors": "none",
 }.items() for part in ("--field", f"{name}={value}"))
 
 
@@ -32,6 +33,7 @@ def _announced(demo: Run, at_work: Callable[[], House]) -> str:
     said = demo("changes", "propose", "--kind", "add", *VENDOR, "--reason", "Errors.", "--start", start, "--separable",
                 "customer", "--json", *OLGA)
     ref = str(json.loads(said.out)["ref"])
+    vouch(demo, ref, *OLGA)
     demo("changes", "submit", ref, *OLGA)
     demo("changes", "approve", ref, *PAUL)
     demo("changes", "announce", ref, *PAUL)

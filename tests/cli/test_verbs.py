@@ -14,7 +14,7 @@ from notifier.house import House
 from notifier.jobs import deliver, sweep
 from notifier.tables import AuditDetail
 from notifier.workflow.objections import Filing, file
-from tests.cli.conftest import Run, Said
+from tests.cli.conftest import Run, Said, prove_reply, vouch
 from tests.factory import CONTACT
 
 Rows = Callable[[], dict[str, int]]
@@ -32,7 +32,9 @@ beta,,,Bea,bea@beta.example
 VENDOR = [
     "--field", "legal_name=Analytics Inc.", "--field", "activity=Analysis of usage", "--field", "country=US",
     "--field", "address=1 Front Street", "--field", "data_categories=name;e-mail", "--field", "data_categories=phone",
-    "--field", "guarantee=DPA", "--field", "transfer_basis=SCC", "--reason", "To learn.",
+    "--field", "guarantee=DPA", "--field", "transfer_basis=SCC", "--field", "contact=Ann Lytic",
+    "--field", "data_subjects=users", "--field", "locations=United States", "--field", "own_subprocessors=none",
+    "--reason", "To learn.",
 ]
 OLGA, PAUL = ("--as", "olga@processor.example"), ("--as", "paul@processor.example")
 
@@ -56,6 +58,7 @@ def announced(run: Run, days: int = 60) -> str:
     """An addition, taken from proposal to announcement."""
     start = (clock.now() + timedelta(days)).date().isoformat()
     ref = run("changes", "propose", "--kind", "add", *VENDOR, "--start", start, *OLGA, "--json").json["ref"]
+    vouch(run, ref, *OLGA)
     run("changes", "submit", ref, *OLGA)
     run("changes", "approve", ref, *PAUL)
     run("changes", "announce", ref, *PAUL)
@@ -165,6 +168,7 @@ def test_replacing_takes_over_services_and_names_both(house: Run) -> None:
 def test_from_proposal_to_effect(house: Run, at_work: AtWork) -> None:
     start = (clock.now() + timedelta(60)).date().isoformat()
     ref = house("changes", "propose", "--kind", "add", *VENDOR, "--start", start, *OLGA, "--json").json["ref"]
+    vouch(house, ref, *OLGA)
     house("changes", "submit", ref, *OLGA)
     assert "role privacy" in house("changes", "approve", ref, *OLGA, status=1).err
     house("changes", "send-back", ref, "--reason", "Which data?", *PAUL)
@@ -213,17 +217,21 @@ def test_an_auditor_releases_nothing_even_when_nothing_stands_in_the_way(house: 
     assert "role" in house("changes", "release", ref, "--as", "anton@processor.example", status=1).err
 
 
-def test_announcing_into_the_outbox_is_refused_where_it_is_meant(installed: Run, rows: Rows, files: Path) -> None:
+def test_announcing_into_the_outbox_is_refused_where_it_is_meant(
+    installed: Run, rows: Rows, files: Path, at_work: AtWork
+) -> None:
     installed("import", "register", "list.csv", "--baseline")
     installed("import", "customers", "customers.csv")
     olga, paul = token(installed, "olga"), token(installed, "paul")
     start = (clock.now() + timedelta(60)).date().isoformat()
     installed("changes", "propose", "--kind", "add", *VENDOR, "--start", start, NOTIFIER_TOKEN=olga)
+    vouch(installed, "C-1", NOTIFIER_TOKEN=olga)
     installed("changes", "submit", "C-1", NOTIFIER_TOKEN=olga)
     installed("changes", "approve", "C-1", NOTIFIER_TOKEN=paul)
     before = rows()
     assert "outbox" in installed("changes", "announce", "C-1", status=1, NOTIFIER_TOKEN=paul).err
     assert rows() == before
+    prove_reply(installed, at_work, NOTIFIER_TOKEN=paul)
     installed("changes", "announce", "C-1", NOTIFIER_TOKEN=paul, NOTIFIER_MAIL_TRANSPORT="smtp",
               NOTIFIER_SMTP_URL="smtp://127.0.0.1:1")
 
@@ -231,6 +239,7 @@ def test_announcing_into_the_outbox_is_refused_where_it_is_meant(installed: Run,
 def test_a_change_is_rejected_or_withdrawn_with_a_reason(demo: Run) -> None:
     for _ in range(2):
         demo("changes", "propose", "--kind", "add", *VENDOR, "--start", "2030-01-01", *OLGA)
+    vouch(demo, "C-1", *OLGA)
     demo("changes", "submit", "C-1", *OLGA)
     assert "needs a reason" in demo("changes", "reject", "C-1", *PAUL, status=1).err
     demo("changes", "reject", "C-1", "--reason", "Too dear.", *PAUL)
@@ -300,6 +309,7 @@ def test_a_list_that_names_a_service_nobody_sells_proposes_nothing(house: Run, r
 
 def test_a_change_sent_back_is_mended_and_what_is_not_named_stays(demo: Run) -> None:
     demo("changes", "propose", "--kind", "add", *VENDOR, "--start", "2030-01-01", *OLGA)
+    vouch(demo, "C-1", *OLGA)
     demo("changes", "submit", "C-1", *OLGA)
     edit = ("changes", "edit", "C-1", "--field", "country=IE", "--start", "2030-02-01", *OLGA)
     assert "cannot be moved" in demo(*edit, status=1).err

@@ -18,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.journeys import commands
+from tests.journeys.commands import Said
+
 PATIENCE = 60.0  # seconds; generous, for a machine that does other things too
 
 
@@ -43,18 +46,15 @@ class Installation:
         """Runs a verb with --json and returns what it says."""
         return json.loads(self._cli((*args, "--json"), "", "", 0).stdout)
 
-    def _cli(self, args: tuple[str, ...], token: str, stdin: str, status: int) -> subprocess.CompletedProcess[str]:
+    def _cli(self, args: tuple[str, ...], token: str, stdin: str, status: int) -> Said:
         env = {**self.env, **({"NOTIFIER_TOKEN": token} if token else {})}
-        done = subprocess.run(
-            [sys.executable, "-m", "notifier", *args], env=env, input=stdin, capture_output=True, text=True,
-            timeout=PATIENCE, check=False, cwd=self.folder,
-        )
-        assert done.returncode == status, f"{args}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        assert "Traceback" not in done.stderr
+        said = commands.run(args, env, self.folder, stdin, PATIENCE)
+        assert said.status == status, f"{args}: {said.status}\n{said.stdout}\n{said.stderr}"
+        assert "Traceback" not in said.stderr
         if status:
-            lines = [line for line in done.stderr.splitlines() if not line.startswith("Using the demo in")]
-            assert len(lines) <= 1, done.stderr
-        return done
+            lines = [line for line in said.stderr.splitlines() if not line.startswith("Using the demo in")]
+            assert len(lines) <= 1, said.stderr
+        return said
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page, by its path or its whole address."""

@@ -28,8 +28,11 @@ LIST = [{"name": "Cloud Hosting GmbH", "address": "Ring 3, 10115 Berlin", "count
 VENDOR = {
     "legal_name": "Analytics Inc.", "address": "1 Front Street, San Francisco", "country": "US",
     "activity": "Analysis of usage", "data_categories": ["usage data"], "guarantee": "DPA", "services": ["platform"],
-    "transfer_basis": "EU standard contractual clauses",
+    "transfer_basis": "EU standard contractual clauses", "contact": "Ann Lytic", "data_subjects": ["users"],
+    "locations": ["United States"], "own_subprocessors": "none",
 }
+KINDS = ("security_review", "selection", "agreement", "standard_clauses", "dpo", "audit_rights",
+         "further_subprocessors", "return_or_destruction")
 
 
 @pytest.fixture
@@ -52,7 +55,7 @@ def test_an_operator_takes_a_vendor_from_proposal_to_two_ends_of_an_objection(
     with running(tmp_path / "run", ["run"], env) as here, closing(Database(postgres_url)) as database:
         olga, paul, petra = _people(here)
         _lists(here, tmp_path)
-        ref = _announced(here, tmp_path, olga, paul)
+        ref = _announced(here, tmp_path, mailjet, olga, paul)
 
         here.until(lambda: {"legal@alpha.example", "bounce@beta.example"} <= _letters(mailjet).keys())
         letters = _letters(mailjet)
@@ -121,15 +124,26 @@ def _lists(here: Installation, folder: Path) -> None:
     here.until(lambda: "Cloud Hosting GmbH" in here.get("/")[1])
 
 
-def _announced(here: Installation, folder: Path, olga: str, paul: str) -> str:
+def _reply_proven(here: Installation, mailjet: MailjetStandIn, paul: str) -> None:
+    """Somebody reads the mailbox customers answer to, and enters the code found there."""
+    here.cli("reply", "ask", token=paul)
+    letter = here.until(lambda: _letters(mailjet, "reply prove CODE").get("notices@processor.example"))
+    code = re.findall(r"^> (\d{6})$", letter.item["TextPart"], re.M)[0]
+    here.cli("reply", "prove", code, token=paul)
+
+
+def _announced(here: Installation, folder: Path, mailjet: MailjetStandIn, olga: str, paul: str) -> str:
     (folder / "vendor.json").write_text(json.dumps(VENDOR))
     start = clock.now().date() + timedelta(days=60)
     here.cli("changes", "propose", "--kind", "add", "--file", str(folder / "vendor.json"), "--reason", "To learn.",
              "--start", start.isoformat(), token=olga)
     ref = str(here.read("changes", "list")[0]["ref"])
+    here.cli("changes", "vouch", ref, *KINDS, "--link", "https://analytics.example/agreement.pdf", token=olga)
     here.cli("changes", "submit", ref, token=olga)
     assert "role privacy" in here.cli("changes", "approve", ref, token=olga, status=1)
     here.cli("changes", "approve", ref, token=paul)
+    assert "notifier reply ask" in here.cli("changes", "announce", ref, token=paul, status=1)
+    _reply_proven(here, mailjet, paul)
     here.cli("changes", "announce", ref, token=paul)
     here.until(lambda: "Analytics Inc." in here.get("/changes.atom")[1])
     assert date.fromisoformat(here.read("changes", "show", ref)["planned_start"]) == start

@@ -16,14 +16,13 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from notifier import clock
-from notifier import db as schema
 from notifier.app import create_app
 from notifier.domain.people import Role
 from notifier.house import House
 from notifier.tables import User
 from notifier.workflow import people
 from notifier.workflow.customers import ContactEntry
-from tests import factory
+from tests import factory, servers
 
 PASSWORD = "correct horse battery"
 STAFF = (
@@ -95,10 +94,7 @@ def make_office(make_house: Callable[..., House], tmp_path: Path) -> Iterator[Ca
     def make(demo: bool = False, **given: object) -> Office:
         if demo:
             (tmp_path / "demo").write_text("demo\n")
-        url = f"sqlite:///{tmp_path / 'office.db'}"
-        database = schema.Database(url)
-        schema.migrate(database)
-        database.close()
+        url = servers.fresh_sqlite(tmp_path / "office.db")
         house = make_house(**{"database_url": url, "base_url": "http://localhost", **given})
         return Office(house, create_app(house), _fill(house))
 

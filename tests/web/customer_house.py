@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -16,9 +14,7 @@ from sqlmodel import SQLModel, col, select
 from werkzeug.test import TestResponse
 
 from notifier import clock
-from notifier import db as schema
 from notifier.app import create_app
-from notifier.db import Database
 from notifier.domain.people import Actor, Door, Kind
 from notifier.house import House
 from notifier.jobs import deliver
@@ -29,17 +25,6 @@ from tests import factory
 
 PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
 ARRIVED = factory.NOW + timedelta(minutes=5)
-
-
-def copy_of_migrated(folder: Path, here: Path) -> str:
-    """The URL of a fresh, migrated SQLite database in `here`; `folder` keeps the one it copies."""
-    template = folder / "template.db"
-    if not template.exists():
-        database = Database(f"sqlite:///{template}")
-        schema.migrate(database)
-        database.close()
-    shutil.copy(template, here / "notifier.db")
-    return f"sqlite:///{here / 'notifier.db'}"
 
 
 @dataclass

@@ -14,21 +14,15 @@ from notifier.house import House
 from notifier.jobs import deliver
 from notifier.tables import Termination
 from notifier.workflow import links, objections
-from tests import factory
+from tests import factory, servers
 from tests.web import customer_house
 from tests.web.customer_house import ARRIVED, Told, case, forms, letters, no_agreement, resolved, words
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this module's migrated database lies, to be copied."""
-    return tmp_path_factory.mktemp("migrated")
-
-
 @pytest.fixture
-def database_url(folder: Path, tmp_path: Path) -> str:
+def database_url(tmp_path: Path) -> str:
     """SQLite alone: what a database could do differently is in test_objections_at_once.py."""
-    return customer_house.copy_of_migrated(folder, tmp_path)
+    return servers.fresh_sqlite(tmp_path / "notifier.db")
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ VENDOR = {
     "kind": "add", "reason": "Errors are found before customers report them.", "planned_start": "2026-05-04",
     "separable": "customer", "1__legal_name": "Logbook GmbH", "1__address": "Ring 1, Vienna", "1__country": "AT",
     "1__activity": "Error monitoring", "1__data_categories": "IP address\nuser ID", "1__guarantee": "Contract",
-    "1__services": ["platform"],
+    "1__contact": "Lena Log", "1__contact_address": "privacy@logbook.example", "1__data_subjects": "users",
+    "1__locations": "Vienna, Austria", "1__own_subprocessors": "none", "1__services": ["platform"],
 }
 
 
@@ -54,11 +55,18 @@ def _propose(browser: Browser) -> str:
     return re.findall(r"<h1>(C-\d+):", page)[0]
 
 
+def _vouched(office: Office, ref: str) -> None:
+    """Everything the change asks for is vouched for: tests of the documents are elsewhere."""
+    with office.house.database.transaction() as session:
+        factory.vouched(session, changes.get(session, ref), _actor(office, "olga"), now=clock.now())
+
+
 def test_a_change_goes_from_draft_over_a_second_person_to_everybody_it_concerns(office: Office) -> None:
     olga, paul = office.browser("olga"), office.browser("paul")
     ref = _propose(olga)
     assert "Send to review" in olga.last
     assert "IP address" in olga.last
+    _vouched(office, ref)
     olga.post(f"/console/changes/{ref}/submit")
     assert "This is for people with the role privacy." in words(olga.last)
     assert "Waits for you." in words(paul.get("/console/"))
@@ -163,6 +171,7 @@ def test_every_kind_of_change_starts_from_what_is_on_the_list(
 def test_the_proposer_is_told_that_a_second_person_is_needed_and_refused(office: Office) -> None:
     petra = office.browser("petra")
     ref = _propose(petra)
+    _vouched(office, ref)
     petra.post(f"/console/changes/{ref}/submit")
     assert "This waits for a second person" in words(petra.last)
     assert f"/console/changes/{ref}/approve" not in petra.last
@@ -176,6 +185,7 @@ def test_a_person_without_the_role_sees_no_button_and_is_refused(office: Office)
     page = anton.get(f"/console/changes/{ref}")
     assert f'action="/console/changes/{ref}/' not in page
     assert "This is for people with the role ops, privacy." in words(page)
+    _vouched(office, ref)
     anton.post(f"/console/changes/{ref}/submit", 403)
     anton.get("/console/changes/new?kind=add")
     anton.post("/console/changes/new", 403, **VENDOR)
@@ -191,6 +201,7 @@ def test_a_person_without_the_role_sees_no_button_and_is_refused(office: Office)
 def test_sending_back_needs_words_and_keeps_the_page(office: Office) -> None:
     ref = _propose(office.browser("olga"))
     paul = office.browser("paul")
+    _vouched(office, ref)
     paul.post(f"/console/changes/{ref}/submit")
     assert "needs a reason" in paul.post(f"/console/changes/{ref}/send_back", 422, reason="  ")
     page = words(paul.post(f"/console/changes/{ref}/send_back", reason="Where do the servers stand?"))
@@ -205,7 +216,7 @@ def test_announcing_is_refused_while_letters_would_only_be_written_to_a_folder(
     with office.house.database.transaction() as session:
         ref = factory.approved(session, _actor(office, "olga"), _actor(office, "paul")).ref
     paul = office.browser("paul")
-    assert "set a real mail transport first" in paul.get(f"/console/announce?change={ref}")
+    assert "Set a real mail transport" in paul.get(f"/console/announce?change={ref}")
     page = paul.post("/console/announce", 409, change=[ref], words="Kept words")
     assert "Set a real mail transport before you announce." in page
     assert "Kept words" in page

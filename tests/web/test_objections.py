@@ -14,6 +14,7 @@ from notifier.domain.states import NoticeState, ObjectionState
 from notifier.house import House
 from notifier.tables import Objection
 from notifier.workflow import links, objections
+from tests import servers
 from tests.web import customer_house
 from tests.web.customer_house import Told, case, file, forms, letters, words
 
@@ -21,16 +22,10 @@ TWO = ("Analytics Inc.", "Brevet Mail SA")
 HOSTILE = "<script>alert(1)</script> \"' & {{ 7*7 }} %(x)s"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where this module's migrated database lies, to be copied."""
-    return tmp_path_factory.mktemp("migrated")
-
-
 @pytest.fixture
-def database_url(folder: Path, tmp_path: Path) -> str:
+def database_url(tmp_path: Path) -> str:
     """SQLite alone: what a database could do differently is in test_objections_at_once.py."""
-    return customer_house.copy_of_migrated(folder, tmp_path)
+    return servers.fresh_sqlite(tmp_path / "notifier.db")
 
 
 @pytest.fixture

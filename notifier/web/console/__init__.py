@@ -8,14 +8,18 @@ from notifier.web.console import (
     changes,
     customers,
     deliveries,
+    diligence,
+    hand_delivery,
     objections,
+    paper,
     people,
     progress,
+    reply,
     sign_in,
 )
 from notifier.web.console.desk import bp
 
 __all__ = [
-    "announcements", "audit", "board", "bp", "change_form", "changes", "customers", "deliveries", "objections",
-    "people", "progress", "sign_in",
+    "announcements", "audit", "board", "bp", "change_form", "changes", "customers", "deliveries", "diligence",
+    "hand_delivery", "objections", "paper", "people", "progress", "reply", "sign_in",
 ]

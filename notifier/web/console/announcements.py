@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -15,25 +14,30 @@ from werkzeug.wrappers import Response as Answer
 from notifier import clock, text
 from notifier.domain.audience import WORDS
 from notifier.domain.people import Role
+from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_
+from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState
 from notifier.mail import render
-from notifier.tables import AnnouncementChange, AudienceRow, Change, Customer, Delivery, Notice, NoticeWindow
+from notifier.tables import (
+    Announcement,
+    AnnouncementChange,
+    AudienceRow,
+    Change,
+    Customer,
+    Delivery,
+    Notice,
+    NoticeWindow,
+)
 from notifier.web import frames
 from notifier.web.access import staff
 from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
 from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, extensions, letters
-from notifier.workflow.announcements import Plan, Seat
-
-GIVEN_BY = {
-    "provider": N_("accepted by the customer’s mail server"), "customer": N_("the customer acted on it"),
-    "hand": N_("handed over"), "presumed": N_("presumed, by the customer’s terms"),
-    "imported": N_("taken over from elsewhere"), "demo": N_("demo"), "": "",
-}
+from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply
+from notifier.workflow.announcements import Plan
+from notifier.workflow.audience import Seat
 
 
 @bp.get("/announce")
@@ -46,15 +50,19 @@ def announce_page() -> Response:
 @bp.post("/announce")
 @staff
 def announce() -> Response | Answer:
-    """Makes the chosen changes known. Refused while letters would only be written to the outbox folder."""
+    """Makes the chosen changes known. Refused while the installation is not ready to (`House.preflight`)."""
     refs = request.form.getlist("change")
     try:
-        if house().settings.mail_transport == "outbox" and not house().settings.demo:
-            raise Refusal("transport_outbox")
         with acting() as db:
-            made = announcements.announce(db, refs, actor=g.actor, now=clock.now(), words=request.form.get("words", ""))
+            house().preflight(db, clock.now())
+            made = announcements.make_known(db, refs, actor=g.actor, now=clock.now(),
+                                            words=request.form.get("words", ""))
     except Refusal as refusal:
         return _show(refs, "", "", refusal)
+    if made.made_at is None:
+        house().ring("notifier.jobs.announce.proceed")
+        return done("/console/announce", N_("%(ref)s is being written. Nobody sees it before it is whole."),
+                    ref=made.ref)
     return done(f"/console/announcements/{made.ref}",
                 N_("%(ref)s is announced. %(count)s customers are owed a notice; their letters are on the way."),
                 ref=made.ref, count=made.included)
@@ -69,18 +77,27 @@ def _show(refs: Sequence[str], customer: str, language: str, refusal: Refusal | 
         return page(
             "announce.html", refusal=refusal, framing=True, approved=change_pages.told(db, approved), chosen=chosen,
             preview=preview, why=WORDS, languages=text.LANGUAGES, most=MOST, may=Role.PRIVACY in g.actor.roles,
-            outbox=house().settings.mail_transport == "outbox" and not house().settings.demo,
+            hindrances=house().hindrances(db, now), services=register.services(db),
+            reply=reply.standing(db, house().settings.reply_address, now), written=_written(db),
+            given_up=[(a, [Sentence.from_json(s) for s in a.abandoned_why or ()])
+                      for a in announcements.given_up(db)[:3]],
         )
+
+
+def _written(db: Session) -> list[tuple[Announcement, int, int]]:
+    """The announcements that are being written: how many customers are on the roll already, and how many there are."""
+    if not (begun := announcements.unfinished(db)):
+        return []
+    every = db.scalar(sa.select(sa.func.count()).select_from(Customer)) or 0
+    return [(each, announcements.so_far(db, each), every) for each in begun]
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What announcing now would do, and the letter one customer would get. `letters` counts them by language."""
+    """What announcing now would do, and the letter one customer would get."""
 
     plan: Plan
     too_early: tuple[Change, ...]
-    nobody: tuple[Seat, ...]
-    letters: dict[str, int]
     seat: Seat | None
     language: str
     letter: render.Letter | None
@@ -89,12 +106,10 @@ class Preview:
 def _preview(db: Session, chosen: Sequence[Change], customer: str, language: str, now: datetime) -> Preview:
     plan = announcements.plan(db, chosen, now)
     early = tuple(c for c in chosen if c.opens_window and c.planned_start and c.planned_start < plan.earliest)
-    counted = Counter(s.customer.language for s in plan.included for _ in s.contacts)
     seat = _seat(plan, customer)
     spoken = text.known(language or (seat.customer.language if seat else ""))
     letter = _letter(db, chosen, seat, spoken, now) if seat else None
-    nobody = tuple(s for s in plan.included if not s.contacts)
-    return Preview(plan, early, nobody, dict(sorted(counted.items())), seat, spoken, letter)
+    return Preview(plan, early, seat, spoken, letter)
 
 
 def _seat(plan: Plan, customer: str) -> Seat | None:
@@ -172,7 +187,7 @@ def _progress(ref: str, refusal: Refusal | None = None) -> Response:
             "announcement.html", refusal=refusal, may=Role.PRIVACY in g.actor.roles, made=made,
             changes=change_pages.told(db, concerned), names=Names(db),
             notices={str(s): int(n) for s, n in states}, letters_by_state=deliveries.counts(db, notice_ids),
-            told=_told(db, number), roll=_left_out(db, number), why=WORDS, given_by=GIVEN_BY, most=MOST,
+            told=_told(db, number), roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
             kinds_of_letter=KINDS,
         )
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 from flask import Response, g
 from sqlmodel import Session, SQLModel, col, select
 
 from notifier import clock
+from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.objections import OPEN
 from notifier.domain.people import Role
 from notifier.domain.states import ChangeState, DeliveryState, NoticeState
@@ -28,9 +28,10 @@ from notifier.tables import (
 from notifier.web.access import staff
 from notifier.web.console import changes as change_pages
 from notifier.web.console import deliveries as letter_pages
+from notifier.web.console import diligence
 from notifier.web.console.desk import Names, bp, page
 from notifier.web.pages import house
-from notifier.workflow import objections, register, settings
+from notifier.workflow import deliveries, objections, register
 
 SHOWN = 12
 
@@ -51,17 +52,19 @@ def board() -> Response:
     now = clock.now()
     with house().database.reading() as db:
         failed = letter_pages.in_trouble(db)
+        reviews, endings, today = diligence.waiting(db, now)
+        approved = _in_state(db, ChangeState.APPROVED)
         return page(
             "board.html",
             review=change_pages.told(db, _in_state(db, ChangeState.IN_REVIEW)),
-            approved=change_pages.told(db, _in_state(db, ChangeState.APPROVED)),
+            approved=change_pages.told(db, approved), hindrances=house().hindrances(db, now) if approved else [],
             cases=[(o, objections.customer_of(db, o)) for o in _open_cases(db)],
             waiting=_countersignatures(db), names=Names(db),
             failed=letter_pages.last_words(db, failed[:SHOWN]), failed_count=len(failed),
             kinds_of_letter=letter_pages.KINDS, unreachable=_unreachable(db), running=_running(db, now),
             starts=change_pages.told(db, _starts(db)), counts=_counts(db),
             privacy=Role.PRIVACY in g.actor.roles, ops=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
-            today=now.astimezone(ZoneInfo(settings.organisation(db).zone)).date(),
+            today=today, reviews=reviews, endings=endings, evidence_names=EVIDENCE_NAMES,
         )
 
 
@@ -120,5 +123,6 @@ def _counts(db: Session) -> dict[str, int]:
         "customers": number(Customer),
         "announced": number(Change, col(Change.state) == ChangeState.ANNOUNCED),
         "cases": number(Objection, col(Objection.state).in_(OPEN)),
-        "queued": number(Delivery, col(Delivery.state).in_([DeliveryState.QUEUED, DeliveryState.SENDING])),
+        "queued": number(Delivery, col(Delivery.state).in_([DeliveryState.QUEUED, DeliveryState.SENDING]),
+                         sa.not_(deliveries.IS_HELD)),
     }

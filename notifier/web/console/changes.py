@@ -14,7 +14,6 @@ from werkzeug.wrappers import Response as Answer
 from feeds import wording
 from notifier import clock
 from notifier.domain.changes import KIND_NAMES, Item
-from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, differences
 from notifier.domain.sentences import N_, Sentence
@@ -22,17 +21,17 @@ from notifier.domain.states import CHANGE, ChangeState, Need
 from notifier.tables import Change
 from notifier.web.access import staff
 from notifier.web.console import audit as log
-from notifier.web.console import exceptions
-from notifier.web.console.desk import MOST, Names, Offer, acting, bp, day_of, done, offers, page
+from notifier.web.console import diligence, exceptions
+from notifier.web.console.desk import MOST, Names, Offer, acting, bp, day_of, done, offers, page, refuse_overtaken
 from notifier.web.pages import house, language
 from notifier.workflow import (
     announcements,
     changes,
     corrections,
-    evidence,
     exclusions,
     listing,
     notices,
+    offboarding,
     register,
     releases,
     settings,
@@ -100,8 +99,8 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
         items, names = changes.items_of(db, change), Names(db)
         standings = releases.standings(db, change, now) if change.announced_at else []
         own = [] if standings else releases.change_blockers(change, now, settings.organisation(db).zone)
-        gaps = changes.gaps(db, change)
-        correction = corrections.asked_for(db, change)
+        gaps = changes.gaps(db, change, now)
+        correction, looked = corrections.asked_for(db, change), diligence.of(db, change, items, now)
         return page(
             "change.html", refusal=refusal, change=change, title=told(db, [change])[0][1], items=items,
             kinds=KIND_NAMES, services=changes.services_of(db, items), gaps=gaps, names=names,
@@ -115,7 +114,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             released=sum(s.part.released_at is not None for s in standings), own_blockers=own,
             windows={s.notice.id: notices.window_of(db, s.notice) for s in standings[:MOST]},
             correction=correction, mending=_mending(items, correction),
-            evidence=evidence.of(db, {item.ref for item in items}), evidence_names=EVIDENCE_NAMES,
+            diligence=looked, what=offboarding.WHAT, **diligence.forms(looked.today),
             editable=change.state in changes.EDITABLE, **words_for_items(db),
         )
 
@@ -165,6 +164,11 @@ def _move_start(db: Session, ref: str, reason: str) -> None:
     starts.move_start(db, ref, new_start, reason, actor=g.actor, now=clock.now())
 
 
+def _sign_correction(db: Session, ref: str, reason: str) -> None:
+    house().preflight(db, clock.now())
+    corrections.sign(db, ref, actor=g.actor, now=clock.now())
+
+
 @dataclass(frozen=True)
 class _Decision:
     run: Callable[[Session, str, str], object]
@@ -180,13 +184,13 @@ DECISIONS: Mapping[str, _Decision] = {
                            N_("%(ref)s was sent back.")),
     "reject": _Decision(lambda db, ref, why: changes.reject(db, ref, why, actor=g.actor, now=clock.now()),
                         N_("%(ref)s was rejected.")),
-    "sign_correction": _Decision(lambda db, ref, why: corrections.sign(db, ref, actor=g.actor, now=clock.now()),
+    "sign_correction": _Decision(_sign_correction,
                                  N_("%(ref)s is corrected. Its customers are told, with time to object anew.")),
     "move_start": _Decision(_move_start, N_("The start of %(ref)s is moved. Whoever was told is told of this too.")),
     "withdraw": _Decision(lambda db, ref, why: announcements.withdraw(db, ref, why, actor=g.actor, now=clock.now()),
                           N_("%(ref)s was withdrawn. Whoever was told of it is told of this too.")),
     "take_effect": _Decision(_release, N_("%(ref)s is released to everybody who was clear, and in effect.")),
-    **{action: _Decision(run, said) for action, (run, said) in exceptions.ACTS.items()},
+    **{action: _Decision(run, said) for action, (run, said) in {**exceptions.ACTS, **diligence.ACTS}.items()},
 }
 
 
@@ -199,6 +203,7 @@ def decide(ref: str, action: str) -> Response | Answer:
         raise NotFound
     try:
         with acting() as db:
+            refuse_overtaken(changes.get(db, ref, lock=True))
             result = decision.run(db, ref, request.form.get("reason", ""))
     except Refusal as refusal:
         return _show(ref, refusal)

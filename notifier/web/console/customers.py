@@ -11,12 +11,12 @@ from werkzeug.wrappers import Response as Answer
 
 from notifier import clock
 from notifier.domain.people import ContactRole, Role
+from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, Contact, Customer, Notice, NoticeWindow, Objection
 from notifier.web.access import staff
-from notifier.web.console.announcements import GIVEN_BY
 from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
 from notifier.workflow import customers, settings
@@ -69,7 +69,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
         return page(
             "customer.html", refusal=refusal, customer=customer, contacts=customers.contacts(db, customer),
             services=customers.services_of(db, customer), terms=_in_words(terms), own=set(customer.terms),
-            term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, given_by=GIVEN_BY, notices=_notices(db, customer),
+            term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=_notices(db, customer),
             cases=_cases(db, customer), may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
         )
 

@@ -19,6 +19,7 @@ from notifier.domain.people import Actor, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import Machine, Need, State
+from notifier.tables import Change
 from notifier.web import frames
 from notifier.web.pages import house, html, language
 from notifier.workflow import people, settings
@@ -76,7 +77,7 @@ def page(template: str, *, refusal: Refusal | None = None, framing: bool = False
     answer = html(
         f"console/{template}", user=g.get("user"), organisation=organisation, zone=organisation.zone, now=clock.now(),
         demo=house().settings.demo, refusal=refusal, news=get_flashed_messages(), csrf_token=generate_csrf,
-        states=STATES, roles=ROLES, given=request.form, **values,
+        states=STATES, roles=ROLES, given=request.form, seen_as=seen_as, **values,
     )
     if refusal is not None:
         answer.status_code = refusal.family.value
@@ -91,6 +92,17 @@ def acting() -> Iterator[Session]:
     with house().database.transaction() as db:
         yield db
     house().ring_all()
+
+
+def seen_as(change: Change) -> str:
+    """What a page shows of a change, in short: it goes with every form on it."""
+    return f"{change.state} {change.updated_at.isoformat()}"
+
+
+def refuse_overtaken(change: Change) -> None:
+    """Raises Refusal overtaken where somebody else acted on a change after the page was made that sends this form."""
+    if request.form.get("seen", seen_as(change)) != seen_as(change):
+        raise Refusal("overtaken", state=str(change.state))
 
 
 def done(address: str, words: str, **facts: Any) -> Answer:
