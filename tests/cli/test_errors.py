@@ -137,6 +137,7 @@ def process(*args: str, folder: Path, **given: object) -> subprocess.Popen[bytes
     env = {k: v for k, v in os.environ.items() if not k.startswith(("NOTIFIER_", "DATABASE_URL", "PORT"))}
     return subprocess.Popen(
         [sys.executable, "-m", "notifier", *args], cwd=folder, env={**env, "PYTHONPATH": str(ROOT)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores Ctrl-C
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **given,  # type: ignore[call-overload]
     )
 
