@@ -319,7 +319,7 @@ def test_a_killed_supervisor_leaves_nothing_behind(house: House) -> None:
         everyone = descendants(child.pid)
         child.kill()
         child.wait()
-        until(lambda: all(gone(pid) for pid in everyone), 15)
+        until(lambda: all(gone(pid) for pid in everyone))
         assert answer(port) == 0
 
 
