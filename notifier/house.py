@@ -109,6 +109,13 @@ class House:
 
         return Outbox(held.data_dir / "outbox", clock.now)
 
+    def close(self) -> None:
+        """Lets go of what was opened; it opens again on next use."""
+        if "database" in self.__dict__:
+            self.database.close()
+        if "transport" in self.__dict__:
+            self.transport.close()
+
     def ring_all(self) -> None:
         """Rings for the letters and for the published list: what a door does after a commit that touched either."""
         self.ring("notifier.jobs.deliver.deliver")
@@ -120,6 +127,21 @@ def open_house(settings: Settings | None = None) -> House:
     held = settings or environment.load()
     clock.follow(held.data_dir if held.demo else None)
     return House(held)
+
+
+def at_work() -> House:
+    """The house for a job: one for all the jobs of a process, so that connections are kept from job to job. Opened
+    afresh where the environment says something else by now, as it may in a test."""
+    held = environment.load()
+    clock.follow(held.data_dir if held.demo else None)
+    if not _kept or _kept[0].settings != held:
+        for one in _kept:
+            one.close()
+        _kept[:] = [House(held)]
+    return _kept[0]
+
+
+_kept: list[House] = []
 
 
 def seed_values(held: Settings) -> tuple[Organisation, Terms, str, bool]:

@@ -154,10 +154,8 @@ def fold_line(line: str) -> str:
 _LINE_MARK = re.compile(r"(?:> ?)?\s*(?:- )?")
 
 
-def _odd(words: str) -> bool:
-    """Whether anything else than single blanks stands between words: textwrap has rules for that."""
-    blanks = "\t" in words or "  " in words or words[:1] == " " or words[-1:] == " "
-    return blanks or not words or any(map(str.isspace, words.split(" ")))
+# Anything else than single blanks between words: textwrap has rules for that.
+_odd = re.compile(r"^ | $|  |[^\S ]|^$").search
 
 
 def _wrapped(words: str, first: str, rest: str) -> str:

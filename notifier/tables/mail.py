@@ -76,7 +76,8 @@ class DeliveryEvent(SQLModel, table=True):
     """One thing that happened to a delivery: a move of ours or an event of the provider's. Append-only.
 
     `key` makes the provider's repeats harmless. `batch` names the audit entry whose Merkle root covers this row.
-    `notice_before`/`notice_after` record the move of the notice that this event caused, if it did.
+    `notice_before`/`notice_after` record the move of the notice that this event caused, if it did. `letter` is the
+    SHA-256 of the letter that left by this move, or may have.
     """
 
     __tablename__ = "delivery_event"
@@ -92,6 +93,7 @@ class DeliveryEvent(SQLModel, table=True):
     notice_after: str = Field(default="", max_length=24)
     batch: str = Field(max_length=36, index=True)
     recorded_at: datetime
+    letter: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})  # what left, or may have
 
 
 class DeliveryEventDetail(SQLModel, table=True):

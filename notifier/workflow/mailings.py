@@ -33,6 +33,7 @@ from notifier.tables import (
     Change,
     Correction,
     Customer,
+    Delivery,
     Edition,
     Link,
     Notice,
@@ -42,6 +43,7 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
+from notifier.tables.bulk import update_each
 from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
@@ -50,7 +52,7 @@ log = logging.getLogger("notifier.letters")
 Value = TypeVar("Value")
 MOST = 5000  # shared values kept
 
-_n, _p, _c, _l = (table(model).c for model in (Notice, NoticeChange, Customer, Link))
+_n, _p, _c, _l, _d = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Delivery))
 
 
 @dataclass
@@ -248,8 +250,11 @@ class _Batch:
                 notices.promise(self._session, notice.id, day, now=self._now)  # it may move a window that runs
             elif day is not None and (notice.promised_last_day is None or day > notice.promised_last_day):
                 alike.setdefault((notice.promised_last_day, day), set()).add(notice.id)
+        days = {number: day for (_, day), ids in alike.items() for number in ids}
+        if days:
+            update_each(self._session, table(Notice), [
+                {"id": number, "promised_last_day": day} for number, day in sorted(days.items())], holding={})
         for (before, day), ids in alike.items():
-            self._session.execute(_PROMISE, {"ids": sorted(ids), "day": day})
             written.in_bulk(self._session, "notice", ids, "promised_last_day", before, day)
 
 
@@ -286,9 +291,6 @@ _LINKS = (
     sa.select(_l.target_id, _l.contact_id, _l.email, _l.id)
     .where(_l.kind == links.NOTICE, _l.target_id.in_(_THESE), _l.nonce == "").order_by(_l.id.desc())
 )
-_PROMISE = (
-    sa.update(table(Notice)).where(_n.id.in_(_THESE)).values(promised_last_day=sa.bindparam("day"))
-)
 _AUDIT_HEAD = sa.select(table(AuditHead).c.hash).where(table(AuditHead).c.id == 1)
 
 
@@ -298,19 +300,26 @@ def _links(session: Session, owed: Sequence[Claimed], ids: Sequence[int], now: d
     fresh = all(row.tries == 0 and row.contact_id is not None and deliveries.gives(row) for row in owed)
     found = {} if fresh else _stored_links(session, ids)
     wanted = {_link_key(row) for row in owed}
-    if missing := wanted - found.keys():
-        made = session.execute(_make_links(session.get_bind().dialect.name), [
-            {"kind": links.NOTICE, "target_id": notice_id, "contact_id": contact_id, "email": email, "nonce": "",
-             "created_at": now} for notice_id, contact_id, email in sorted(missing, key=str)
-        ])
+    if missing := [row.id for row in owed if _link_key(row) not in found]:
+        made = session.execute(_make_links(session.get_bind().dialect.name), {"ids": missing, "now": now})
         found |= {(target, contact, email): number for target, contact, email, number in made}
     return found if wanted <= found.keys() else _stored_links(session, ids)
 
 
 @lru_cache
 def _make_links(dialect: str) -> Any:
+    """The statement that makes the links of these deliveries, out of the rows themselves."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table(Link)).on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id)
+    email = sa.case((_d.contact_id.is_(None), _d.to_email), else_="")
+    owed = sa.select(
+        sa.literal(links.NOTICE), _d.notice_id, _d.contact_id, email, sa.literal(""), sa.bindparam("now", type_=_UTC)
+    ).where(_d.id.in_(_THESE)).distinct()
+    return (insert(table(Link)).from_select(
+        ["kind", "target_id", "contact_id", "email", "nonce", "created_at"], owed, include_defaults=False)
+        .on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id))
+
+
+_UTC = _l.created_at.type
 
 
 def _stored_links(session: Session, ids: Sequence[int]) -> dict[Any, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from dataclasses import replace
@@ -45,10 +44,7 @@ def _same(press: Press, facts: NoticeFacts) -> bool:
     """Whether it came from a form; it says the same in any case."""
     printed, whole = press.print(facts), render.render(facts)
     assert printed.letter == whole
-    assert json.loads(printed.frozen) == {"subject": whole.subject, "text": whole.text, "html": whole.html,
-                                          "headers": whole.headers}
-    assert printed.frozen == json.dumps(json.loads(printed.frozen), ensure_ascii=False, sort_keys=True)
-    return bool(printed.common)
+    return printed.common is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -94,7 +90,8 @@ def test_what_letters_have_in_common_holds_nothing_of_anybody() -> None:
         printed = press.print(_for(facts, "Treuhand Geheim AG", "Vera Verborgen", None, number))
     assert printed.common
     for own in ("Geheim", "Verborgen", "exempel.example", "C-20", sample_letters.LINK[-12:]):
-        assert own.encode() not in printed.common
+        assert own not in str(printed.common)
+    assert "Geheim" in printed.letter.text
 
 
 _WORDS = st.lists(st.one_of(

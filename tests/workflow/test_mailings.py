@@ -19,9 +19,9 @@ from notifier.jobs import deliver
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
 from notifier.tables import Blob, Change, Delivery, Link, Notice, Setting
 from notifier.workflow import (
-    audit,
     blobs,
     deliveries,
+    delivery_events,
     links,
     mailings,
     verify,
@@ -213,7 +213,7 @@ def test_a_token_is_the_one_the_library_gives_and_opens_the_same_link() -> None:
 def test_a_stored_letter_comes_back_whether_packed_by_itself_with_a_base_or_by_an_earlier_version(
     house: House
 ) -> None:
-    body, base = b'{"text": "dear Lea, all the rest"}', blobs.base(b"all the rest")
+    body, base = b'{"text": "dear Lea, all the rest"}', blobs.Base(b"all the rest")
     with house.database.transaction() as session:
         for held in (None, base, base):
             letter = blobs.Letter.of(body, held)
@@ -230,8 +230,8 @@ def test_a_stored_letter_comes_back_whether_packed_by_itself_with_a_base_or_by_a
 
 @given(st.text(), st.text(max_size=80))
 def test_a_leaf_of_the_merkle_tree_is_in_canonical_form(key: str, kind: str) -> None:
-    event = {"delivery_id": 7, "key": key, "kind": kind, "at": SENT, "before": "queued", "after": "sending",
-             "notice_before": "", "notice_after": "", "batch": "b"}
     told = {"delivery": "7", "key": key, "kind": kind, "at": SENT.isoformat(), "before": "queued", "after": "sending",
             "notice_before": "", "notice_after": "", "batch": "b"}
-    assert audit.leaf(event) == rfc8785.dumps(told)
+    event = {**told, "delivery_id": 7, "at": SENT, "letter": ""}
+    assert delivery_events.leaf(event) == rfc8785.dumps(told)
+    assert delivery_events.leaf({**event, "letter": "c" * 64}) == rfc8785.dumps({**told, "letter": "c" * 64})

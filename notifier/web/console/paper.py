@@ -37,11 +37,12 @@ def letter_as_mail(ref: str) -> Response:
         letter = pages.frozen(db, row)
     if letter is None or row.handed_at is None:
         raise NotFound
-    held = house().settings
+    held = house().settings  # of letters kept before they told their sender
+    sender = letter.get("from", {"email": held.mail_from, "name": held.mail_from_name})
     message = Message(
         ref=row.ref, to_email=row.to_email, to_name=row.to_name, subject=str(letter["subject"]),
-        text=str(letter["text"]), html=str(letter["html"]), from_email=held.mail_from, from_name=held.mail_from_name,
-        reply_to=held.reply_address,
+        text=str(letter["text"]), html=str(letter["html"]), from_email=sender["email"], from_name=sender["name"],
+        reply_to=letter.get("reply_to", held.reply_address),
         headers={**letter["headers"], "X-Frozen-SHA256": row.letter_sha256,
                  "X-Provider-Added": pages.ADDED[row.transport]},
     )
