@@ -22,6 +22,7 @@ class LetterKind(StrEnum):
     CHANGE_WITHDRAWN = "change_withdrawn"
     CHANGE_IN_EFFECT = "change_in_effect"
     WINDOW_EXTENDED = "window_extended"
+    WINDOW_CLOSING = "window_closing"
     START_MOVED = "start_moved"
     IRREGULAR_START = "irregular_start"
     OBJECTION_RECEIVED = "objection_received"
@@ -48,9 +49,10 @@ NOTICE_LETTERS = frozenset({
 })
 """Letters that are the notice itself where their subject is one: proof of them gives it, and they name the last day."""
 
-LEGAL_NOTICES = NOTICE_LETTERS | {
-    LetterKind.CHANGE_WITHDRAWN, LetterKind.WINDOW_EXTENDED, LetterKind.START_MOVED,
-}
+OF_THE_WINDOW = NOTICE_LETTERS | {LetterKind.WINDOW_EXTENDED, LetterKind.WINDOW_CLOSING}
+"""Letters that say until when a customer may object: with nothing of their notice left, they have nothing to say."""
+
+LEGAL_NOTICES = OF_THE_WINDOW | {LetterKind.CHANGE_WITHDRAWN, LetterKind.START_MOVED}
 """Letters owed by contract: they carry no unsubscribe, and stop only with the contract."""
 
 STAFF_LETTERS = frozenset(k for k in LetterKind if k.value.startswith("staff_"))
@@ -85,8 +87,8 @@ class Addressee:
 
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
-    """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, start_moved,
-    irregular_start.
+    """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, window_closing,
+    start_moved, irregular_start.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last

@@ -61,7 +61,8 @@ class HolidaySet:
 
 @dataclass(frozen=True)
 class Terms:
-    """The terms in force for one customer, defaults filled in. Periods in days; zone an IANA name."""
+    """The terms in force for one customer, defaults filled in. Periods in days; zone an IANA name. No `reminder_days`:
+    no reminder."""
 
     notice_days: int = 30
     window_days: int = 30
@@ -74,6 +75,7 @@ class Terms:
     authorisation: Authorisation = Authorisation.GENERAL
     notify: Notify = Notify.ALL
     termination_days: int = 30
+    reminder_days: int = 7
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON, for freezing with a notice."""

@@ -27,6 +27,9 @@ RULES_VERSION = "1"
 CLOSE = time(17)
 """Close of business: from here on a letter counts as received on the next working day."""
 
+REMIND_FROM = time(9)
+"""When on its day a reminder goes: at the beginning of a working day, so that it is read on it."""
+
 _DAY = timedelta(1)
 _RECEIVED = N_("The notice counts as received on %(day)s.")
 _ON_DAY_OFF = N_(
@@ -150,6 +153,17 @@ def _stretched(window: Window, last_day: date, words: str) -> Window:
         return window
     why = (*window.why, Sentence(words, {"day": last_day}))
     return replace(window, last_day=last_day, ends_at=_midnight_after(last_day, window.zone), why=why)
+
+
+def remind_at(terms: Terms, counts: Window) -> datetime | None:
+    """When to remind the customer that its window is about to end: at 09:00 of the civil day that lies the terms'
+    `reminder_days` before the last one. None where the terms want none, or where the window is so short that this
+    day does not lie after the day of receipt: the notice itself is fresh enough then.
+    """
+    day = counts.last_day - timedelta(terms.reminder_days)
+    if terms.reminder_days < 1 or day <= counts.receipt_day:
+        return None
+    return datetime.combine(day, REMIND_FROM, ZoneInfo(counts.zone)).astimezone(UTC)
 
 
 def working_day_after(day: date, number: int, day_off: DayOff) -> date:

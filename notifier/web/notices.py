@@ -150,6 +150,7 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
             "announcement": db.get(Announcement, visit.notice.announcement_id), "notice": visit.notice,
             "proof": _proof(visit), "asked": [c.ref for _, c in consents.consent_asked(db, visit.notice)],
             "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
+            "read_at": consents.acknowledged_at(db, visit.notice, visit.link.contact_id),
             "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
             "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
-from notifier.domain.letters import STAFF_LETTERS, LetterKind
+from notifier.domain.letters import OF_THE_WINDOW, STAFF_LETTERS, LetterKind
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
@@ -42,7 +42,7 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
-from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
+from notifier.workflow import calendars, deliveries, letters, links, notices, reminders, settings, written
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
 
@@ -155,18 +155,24 @@ class _Batch:
             select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
         self._links = _links(session, owed, ids, now)
         self._audit_head = session.scalar(_AUDIT_HEAD) or ""
+        self._pointless = reminders.pointless(session, owed, now)
 
     def busy(self, row: Claimed) -> bool:
         """Whether somebody else is writing to the letter's notice."""
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give."""
-        return deliveries.gives(row) and not self._standing(row)
+        """Whether nothing of a notice stands any more that this letter was to give, or of whose window it speaks; a
+        reminder also where nobody has to be reminded any more."""
+        of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
+        return row.ref in self._pointless or (of_window and not self._standing(row))
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
-        return [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        standing = [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        if row.kind != LetterKind.WINDOW_CLOSING:
+            return standing
+        return [part for part in standing if not part.consent and part.released_at is None]
 
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
@@ -211,10 +217,10 @@ class _Batch:
         return self._common.get(("told", concerned), read)
 
     def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
-        if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
+        if not notice.opens_window or not (deliveries.gives(row) or row.kind in OF_THE_WINDOW):
             return None, ()
         running = self._windows.get(notice.window_id)
-        if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
+        if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
         sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
@@ -279,7 +285,7 @@ _NOTICES = (
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent, _p.released_at)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

@@ -17,7 +17,7 @@ from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, Notice
 from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, calendars, deliveries
+from notifier.workflow import alerts, audit, calendars, deliveries, mailboxes
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -119,6 +119,8 @@ def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime)
         BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
         for s in steps
     ], actor=actor, now=now)
+    arrived = {s.delivery.contact_id: s.event.at for s in steps if s.action == "deliver"}
+    mailboxes.arrived(session, arrived, actor=actor, now=now)
     for step in steps:
         _after(session, step, now)
 
@@ -149,7 +151,7 @@ def _rests_on(notice: Notice, delivery: Delivery) -> bool:
 def _after(session: Session, step: _Step, now: datetime) -> None:
     event, delivery = step.event, step.delivery
     if event.kind == "spam":
-        _bar(session, delivery, event, now)
+        mailboxes.bar(session, delivery, event.words, now)
     elif event.kind == "soft":
         delivery.hindered_at = event.at
     elif step.action == "accept":
@@ -173,9 +175,7 @@ def _proven(session: Session, step: _Step, now: datetime) -> None:
 
 def _lost(session: Session, step: _Step, now: datetime) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
-    if contact is not None:
-        contact.bounced_at = now
+    mailboxes.lost(session, delivery, now)
     alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:
         return
@@ -184,14 +184,6 @@ def _lost(session: Session, step: _Step, now: datetime) -> None:
     elif _rests_on(notice, delivery):
         _reprove(session, notice, now=now)
     next_contact(session, notice, now=now)
-
-
-def _bar(session: Session, delivery: Delivery, event: Happening, now: datetime) -> None:
-    """Who reported us as spam is not written to again, whichever customer it stands for: the provider would block it,
-    and count it against everybody's letters. What it has received stays proven."""
-    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)):
-        contact.barred_at = contact.barred_at or now
-    alerts.barred(session, delivery, event.words, now=now)
 
 
 def failed(session: Session, refused: list[Delivery], *, actor: Actor, now: datetime) -> None:
@@ -296,6 +288,7 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
         received_on = max(before.receipt_day, computed.receipt_day)
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
+            _arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
     inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
               "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
@@ -316,7 +309,14 @@ def keep_window(
     session.add(row)
     session.flush()
     notice.window_id = row.id
+    _arm(notice, counts)
     return row
+
+
+def _arm(notice: Notice, counts: Window) -> None:
+    """When the clock looks whether the customer is to be reminded (`workflow.reminders`): once per notice."""
+    terms = Terms.from_json(notice.terms)
+    notice.remind_at = rules.remind_at(terms, counts) if notice.reminded_at is None else None
 
 
 def _tell_if_longer(

@@ -78,8 +78,9 @@ def test_every_variant_of_the_announcement_says_the_same_in_text_and_html(
     (LetterKind.IRREGULAR_START, {"opens_window": frozenset(), "last_day": None}),
     (LetterKind.IRREGULAR_START, {"specific": True}),
     (LetterKind.START_MOVED, {"changes": (replace(sample.ADD, planned_start=None),), "reason": ""}),
+    (LetterKind.WINDOW_CLOSING, {"specific": True}),
 ])
-def test_every_variant_of_a_correction_and_of_a_start_says_the_same_in_text_and_html(
+def test_every_variant_of_a_correction_a_start_and_a_reminder_says_the_same_in_text_and_html(
     kind: LetterKind, other: dict[str, object], language: str
 ) -> None:
     in_html, in_text = words(render(sample.notice(kind, language, **other)))

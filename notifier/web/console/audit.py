@@ -76,6 +76,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "prove_reply": N_("proved that the reply address is read"),
         "release": N_("released to customers"),
         "remind": N_("reminded of reviews and offboardings that are due"),
+        "remind_closing": N_("reminded customers of windows about to end"),
+        "works_again": N_("saw that a letter arrives again where one came back"),
         "add_contact": N_("added a contact"),
         "retire_contact": N_("retired a contact"),
         "revoke": N_("revoked"),
