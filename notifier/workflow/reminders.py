@@ -138,9 +138,9 @@ def _readers(session: Session, notice_ids: Sequence[int | None]) -> dict[int, se
     return found
 
 
-def _letters(session: Session, notice_ids: Sequence[int | None]) -> dict[int, dict[str, DeliveryState]]:
+def _letters(session: Session, notice_ids: Sequence[int | None]) -> dict[int, dict[str, str]]:
     """By notice and address: how the newest letter that was to give it stands."""
-    found: dict[int, dict[str, DeliveryState]] = {}
+    found: dict[int, dict[str, str]] = {}
     for number, email, state in session.exec(
         select(Delivery.notice_id, Delivery.to_email, Delivery.state)
         .where(col(Delivery.notice_id).in_(notice_ids), Delivery.subject_kind == "notice",
