@@ -19,7 +19,8 @@ from notifier.tables.settings import Setting
 __all__ = [
     "Acknowledgement", "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry",
     "AuditHead", "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer",
-    "CustomerService", "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Evidence",
+    "CustomerService", "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement",
+    "EngagementService", "Evidence",
     "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer", "Lane", "Lease", "Link", "Notice",
     "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Offboarding", "Override",
     "ProviderPost", "Publication", "ReplyProof", "Service", "Setting", "SubProcessor", "Termination", "User",
