@@ -17,6 +17,7 @@ from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.evidence import EvidenceKind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
+from notifier.domain.silence import WORDS
 from notifier.domain.states import NoticeState
 from notifier.domain.terms import Authorisation
 from notifier.tables import Announcement, Delivery, Evidence, Link, Objection
@@ -152,6 +153,7 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
             "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
             "read_at": consents.acknowledged_at(db, visit.notice, visit.link.contact_id),
             "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
+            "silence_words": WORDS,
             "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }
     return customers.page("objection/notice.html", errors=errors or {}, **values)

@@ -12,7 +12,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import NOTICE, NoticeState
 from notifier.domain.terms import Authorisation, Terms
-from notifier.tables import Acknowledgement, Change, Notice, NoticeChange
+from notifier.tables import Acknowledgement, Change, Contact, Notice, NoticeChange
 from notifier.workflow import audit, notices
 
 
@@ -44,6 +44,14 @@ def acknowledged_at(session: Session, notice: Notice, contact_id: int | None) ->
     if not rows:
         return notice.acknowledged_at
     return next((row.at for row in rows if row.contact_id == contact_id), None)
+
+
+def readers(session: Session, notice: Notice) -> list[tuple[str, datetime]]:
+    """The contacts who said that they have read the notice, by address, in the order they said so."""
+    return list(session.exec(
+        select(Contact.email, Acknowledgement.at).join(Contact, col(Contact.id) == col(Acknowledgement.contact_id))
+        .where(Acknowledgement.notice_id == notice.id).order_by(col(Acknowledgement.id))
+    ))
 
 
 def consent(

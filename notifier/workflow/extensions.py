@@ -95,5 +95,4 @@ def _extend_one(session: Session, notice: Notice, last_day: date, reason: str, n
     else:
         inputs = {**row.inputs, "extended_to": last_day.isoformat()}
         notices.keep_window(session, notice, rules.extended(notices.value_of(row), last_day), inputs, reason, now=now)
-        notice.silence_noted_at = None  # what silence means is noted when the longer period has ended
     notices.tell_longer(session, notice, now=now, words=reason)

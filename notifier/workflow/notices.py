@@ -17,7 +17,7 @@ from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, Notice
 from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, calendars, deliveries, mailboxes
+from notifier.workflow import alerts, audit, calendars, deliveries, mailboxes, reminders, silence
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -217,6 +217,7 @@ def _given(session: Session, notice: Notice, at: datetime, by: str, proof: Mappi
 
 
 def _unprove(session: Session, notice: Notice, now: datetime) -> None:
+    silence.reopen(session, notice)
     notice.given_at, notice.given_by, notice.proof = None, "", None
     for other in deliveries.of_notice(session, notice.id or 0):
         if other.state == DeliveryState.ACCEPTED:
@@ -288,7 +289,7 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
         received_on = max(before.receipt_day, computed.receipt_day)
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
-            _arm(notice, counts)  # the reminder may have been given up with the proof that was lost
+            reminders.arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
     inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
               "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
@@ -309,14 +310,10 @@ def keep_window(
     session.add(row)
     session.flush()
     notice.window_id = row.id
-    _arm(notice, counts)
+    reminders.arm(notice, counts)
+    if counts.ends_at > now:
+        silence.reopen(session, notice)
     return row
-
-
-def _arm(notice: Notice, counts: Window) -> None:
-    """When the clock looks whether the customer is to be reminded (`workflow.reminders`): once per notice."""
-    terms = Terms.from_json(notice.terms)
-    notice.remind_at = rules.remind_at(terms, counts) if notice.reminded_at is None else None
 
 
 def _tell_if_longer(

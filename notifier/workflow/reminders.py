@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from notifier.domain import window as rules
 from notifier.domain.letters import NOTICE_LETTERS, LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.states import NOTICE, DeliveryState, NoticeState
 from notifier.domain.terms import Notify, Terms
+from notifier.domain.window import Window
 from notifier.tables import (
     Acknowledgement,
     Change,
@@ -34,6 +36,12 @@ from notifier.workflow.deliveries import Owed
 LETTER = LetterKind.WINDOW_CLOSING
 CHUNK = 200  # notices a round: the rest follows a second later
 _LOST = frozenset({DeliveryState.BOUNCED, DeliveryState.BLOCKED, DeliveryState.FAILED})
+
+
+def arm(notice: Notice, counts: Window) -> None:
+    """With every window that counts for a notice: when the clock looks whether to remind. Once per notice."""
+    terms = Terms.from_json(notice.terms)
+    notice.remind_at = rules.remind_at(terms, counts) if notice.reminded_at is None else None
 
 
 def remind(session: Session, *, actor: Actor, now: datetime) -> int:

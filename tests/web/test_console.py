@@ -14,7 +14,7 @@ from notifier.domain.people import Actor, Door
 from notifier.jobs import deliver
 from notifier.tables import Delivery, Notice
 from notifier.web.console import desk
-from notifier.workflow import changes, customers, objections, people, releases
+from notifier.workflow import changes, customers, objections, people, releases, silence
 from notifier.workflow.objections import Filing
 from tests import factory
 from tests.web.conftest import Browser, Office, words
@@ -331,6 +331,17 @@ def test_a_contact_is_added_and_retired(office: Office) -> None:
         bea = next(c for c in customers.contacts(db, customers.get(db, "beta")) if c.name == "Bea")
     assert "retired" in olga.post(f"/console/customers/beta/contacts/{bea.id}/retire")
     olga.post(f"/console/customers/alpha/contacts/{bea.id}/retire", 404)
+
+
+def test_what_silence_meant_stands_with_the_notice(office: Office) -> None:
+    ref = _announced(office)
+    after = factory.NOW + timedelta(days=40)
+    with office.house.database.transaction() as session:
+        assert silence.note_ended(session, actor=factory.SYSTEM, now=after)
+    paul = office.browser("paul")
+    for path in ("/console/customers/alpha", "/console/announcements/A-1"):
+        page = words(paul.get(path))
+        assert f"{ref}: No objection came by the last day: silence counted as authorisation" in page
 
 
 def test_an_administrator_adds_a_person_and_ends_their_access_at_once(office: Office) -> None:

@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as Answer
 
 from notifier import clock, text
+from notifier.domain import silence as silence_rules
 from notifier.domain.audience import WORDS
 from notifier.domain.people import Role
 from notifier.domain.proof import in_words
@@ -35,7 +36,7 @@ from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
 from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply
+from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply, silence
 from notifier.workflow.announcements import Plan
 from notifier.workflow.audience import Seat
 
@@ -183,11 +184,14 @@ def _progress(ref: str, refusal: Refusal | None = None) -> Response:
         concerned = db.exec(
             select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
             .where(AnnouncementChange.announcement_id == number).order_by(col(Change.id)))
+        told = _told(db, number)
         return page(
-            "announcement.html", refusal=refusal, may=Role.PRIVACY in g.actor.roles, made=made,
+            "announcement.html", refusal=refusal, silence_words=silence_rules.WORDS,
+            silence=silence.of_notices(db, [row.notice.id or 0 for row in told]),
+            may=Role.PRIVACY in g.actor.roles, made=made,
             changes=change_pages.told(db, concerned), names=Names(db),
             notices={str(s): int(n) for s, n in states}, letters_by_state=deliveries.counts(db, notice_ids),
-            told=_told(db, number), roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
+            told=told, roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
             kinds_of_letter=KINDS,
         )
 

@@ -14,12 +14,13 @@ from notifier.domain.people import ContactRole, Role
 from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
+from notifier.domain.silence import WORDS
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, Contact, Customer, Notice, NoticeWindow, Objection
 from notifier.web.access import staff
 from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
-from notifier.workflow import customers, settings
+from notifier.workflow import customers, settings, silence
 from notifier.workflow.customers import ContactEntry
 
 CONTACT_ROLES: Mapping[str, str] = {
@@ -81,10 +82,12 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
     with house().database.reading() as db:
         customer = customers.get(db, ref)
         terms = settings.terms_of(db, customer.terms, customer.country, customer.subdivision)
+        told = _notices(db, customer)
         return page(
-            "customer.html", refusal=refusal, customer=customer, contacts=customers.contacts(db, customer),
+            "customer.html", refusal=refusal, silence=silence.of_notices(db, [n.id or 0 for n, _, _ in told]),
+            silence_words=WORDS, customer=customer, contacts=customers.contacts(db, customer),
             services=customers.services_of(db, customer), terms=_in_words(terms), own=set(customer.terms),
-            term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=_notices(db, customer),
+            term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=told,
             cases=_cases(db, customer), may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
         )
 
