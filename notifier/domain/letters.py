@@ -18,6 +18,7 @@ class LetterKind(StrEnum):
     """Every letter there is; the value names its folder under `templates/email/`."""
 
     CHANGE_ANNOUNCED = "change_announced"
+    CHANGE_PREVIEWED = "change_previewed"
     CHANGE_CORRECTED = "change_corrected"
     CHANGE_WITHDRAWN = "change_withdrawn"
     CHANGE_IN_EFFECT = "change_in_effect"
@@ -34,6 +35,7 @@ class LetterKind(StrEnum):
     OBJECTION_RIGHT_NOT_USED = "objection_right_not_used"
     OBJECTION_WITHDRAWN = "objection_withdrawn"
     SERVICE_TERMINATED = "service_terminated"
+    CONTACT_CHECK = "contact_check"
     STAFF_OBJECTION_FILED = "staff_objection_filed"
     STAFF_REVIEW_REQUESTED = "staff_review_requested"
     STAFF_DELIVERY_FAILED = "staff_delivery_failed"
@@ -42,6 +44,7 @@ class LetterKind(StrEnum):
     STAFF_HAND_DELIVERY = "staff_hand_delivery"
     STAFF_REVIEW_DUE = "staff_review_due"
     STAFF_REPLY_PROOF = "staff_reply_proof"
+    STAFF_CONTACT_CHANGED = "staff_contact_changed"
 
 
 NOTICE_LETTERS = frozenset({
@@ -57,6 +60,9 @@ LEGAL_NOTICES = OF_THE_WINDOW | {LetterKind.CHANGE_WITHDRAWN, LetterKind.START_M
 
 STAFF_LETTERS = frozenset(k for k in LetterKind if k.value.startswith("staff_"))
 """Letters to people of the processor; English, short."""
+
+TO_OUR_PEOPLE = STAFF_LETTERS | {LetterKind.CHANGE_PREVIEWED}
+"""Letters that no customer gets: those, and a customer's letter sent to one of us as a test."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +93,8 @@ class Addressee:
 
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
-    """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, window_closing,
-    start_moved, irregular_start.
+    """change_announced, change_previewed (the same, as a test), change_corrected, change_withdrawn, change_in_effect,
+    window_extended, window_closing, start_moved, irregular_start.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
@@ -151,6 +157,16 @@ class ObjectionFacts(Envelope):
 
 
 @dataclass(frozen=True)
+class ContactFacts(Envelope):
+    """contact_check: whether an address is still the right one for a customer's notices. `link` is the page on which
+    to say so; `again` whether this was asked a while ago already."""
+
+    customer: Addressee
+    link: str
+    again: bool
+
+
+@dataclass(frozen=True)
 class StaffFacts(Envelope):
     """Letters to the processor's own people: what happened, to what, and the console page to look at."""
 
@@ -160,4 +176,4 @@ class StaffFacts(Envelope):
     link: str
 
 
-Facts = NoticeFacts | ObjectionFacts | StaffFacts
+Facts = NoticeFacts | ObjectionFacts | ContactFacts | StaffFacts

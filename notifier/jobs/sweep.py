@@ -24,6 +24,7 @@ from notifier.tables import Lease, ProviderPost
 from notifier.workflow import (
     announcements,
     audit,
+    contact_checks,
     deliveries,
     doubts,
     idempotency,
@@ -66,6 +67,7 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
     _duty(house, "reminders", partial(reminders.remind, actor=ACTOR, now=now))
+    _duty(house, "contact checks", partial(contact_checks.ask, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))

@@ -80,6 +80,14 @@ def plan(session: Session, concerned: Sequence[Change], now: datetime) -> Plan:
     return Plan(seats, _earliest(session, _terms_of(seats), opens, now), opens, services)
 
 
+def seat(session: Session, concerned: Sequence[Change], customer_id: int, now: datetime) -> Seat:
+    """One customer's seat on the roll for announcing these changes at `now`. Raises Refusal unknown."""
+    found = next(audience.seats(session, *_scope(session, concerned, now), only=[customer_id]), None)
+    if found is None:
+        raise Refusal("unknown", what="customer", ref=str(customer_id))
+    return found
+
+
 def _terms_of(seats: Iterable[Seat]) -> Iterable[Terms]:
     """The terms of all who are in: customers of equal terms share one value, which is cheaper to tell by than equality
     where they are many."""

@@ -13,7 +13,7 @@ from notifier.domain.sentences import N_
 from notifier.domain.states import NOTICE, NoticeState
 from notifier.domain.terms import Authorisation, Terms
 from notifier.tables import Acknowledgement, Change, Contact, Notice, NoticeChange
-from notifier.workflow import audit, notices
+from notifier.workflow import audit, contact_checks, notices
 
 
 def acknowledge(session: Session, notice: Notice, *, actor: Actor, now: datetime) -> None:
@@ -25,6 +25,7 @@ def acknowledge(session: Session, notice: Notice, *, actor: Actor, now: datetime
         return
     notices.give(session, notice, now, "customer", {"act": "acknowledgement"}, actor=actor, now=now)
     notice.acknowledged_at = notice.acknowledged_at or now
+    contact_checks.heard(session, actor.id, now)
     if actor.id is not None:
         session.add(Acknowledgement(notice_id=notice.id or 0, contact_id=actor.id, at=now))
     audit.note(session, "acknowledge", NOTICE.name, notice.uid, actor=actor, now=now)
@@ -69,6 +70,7 @@ def consent(
     if not waiting:
         raise Refusal("consent_not_asked")
     notices.give(session, notice, now, "customer", {"act": "consent"}, actor=actor, now=now)
+    contact_checks.heard(session, actor.id, now)
     for part, _ in waiting:
         part.consent, part.consent_at = answer, now
     refs = [change.ref for _, change in waiting]

@@ -7,19 +7,30 @@ can put the mask in their place.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from sqlmodel import Session
 
 from notifier.domain import window as window_rules
-from notifier.domain.letters import STAFF_LETTERS, Addressee, Facts, LetterKind, NoticeFacts, ObjectionFacts, StaffFacts
+from notifier.domain.letters import (
+    STAFF_LETTERS,
+    Addressee,
+    ContactFacts,
+    Facts,
+    LetterKind,
+    NoticeFacts,
+    ObjectionFacts,
+    StaffFacts,
+)
 from notifier.domain.listing import ListedService, Organisation, PublishedChange
 from notifier.domain.sentences import Sentence
 from notifier.domain.terms import Authorisation, DayKind, Terms
 from notifier.tables import (
     Change,
+    Contact,
     Customer,
     Delivery,
     Engagement,
@@ -32,8 +43,11 @@ from notifier.tables import (
     ReplyProof,
 )
 from notifier.workflow import (
+    announcements,
     audit,
     calendars,
+    changes,
+    contact_checks,
     links,
     listing,
     objections,
@@ -74,6 +88,10 @@ def prepare(session: Session, delivery: Owed, sender: Sender, now: datetime) -> 
         return _reply_proof(session, delivery, sender, head)
     if kind in STAFF_LETTERS:
         return _staff(session, delivery, head)
+    if kind is LetterKind.CHANGE_PREVIEWED:
+        return _previewed(session, delivery, sender, now)
+    if kind is LetterKind.CONTACT_CHECK:
+        return _contact_check(session, delivery, sender, head, now)
     return _objection(session, delivery, sender, head, now)
 
 
@@ -95,6 +113,28 @@ def preview(
         edition=(newest.n if newest else 0) + 1, edition_sha256="…", audit_head=audit.head(session).hash,
         services=services(session), reason="",
     )
+
+
+def _previewed(session: Session, delivery: Owed, sender: Sender, now: datetime) -> Prepared:
+    """The letter to a customer as it would be now, for one of our people: its links are masked and lead nowhere."""
+    concerned = [changes.get(session, ref) for ref in delivery.words.split()]
+    seat = announcements.seat(session, concerned, delivery.subject_id, now)
+    facts = preview(session, concerned, seat, delivery.language, sender, now)
+    return Prepared(replace(facts, kind=LetterKind.CHANGE_PREVIEWED, thread=delivery.ref), ())
+
+
+def _contact_check(
+    session: Session, delivery: Owed, sender: Sender, envelope: dict[str, Any], now: datetime
+) -> Prepared:
+    contact = session.get(Contact, delivery.subject_id)
+    assert contact is not None
+    customer = session.get(Customer, contact.customer_id)
+    assert customer is not None
+    token = sender.signer.token(links.ensure(session, links.CONTACT, contact.id or 0, contact_id=contact.id, now=now))
+    facts = ContactFacts(**envelope, thread=delivery.ref, customer=addressed(customer),
+                         link=f"{sender.base_url}/c/{token}",
+                         again=contact_checks.asked_again(contact, now))
+    return Prepared(facts, (token,))
 
 
 def envelope(
@@ -187,6 +227,10 @@ def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepar
         notice = session.get(Notice, subject.notice_id) if subject.notice_id else None
         held = session.get(Customer, notice.customer_id) if notice else None
         ref, customer, path = subject.to_email, held.name if held else "", f"/console/deliveries/{subject.ref}"
+    elif isinstance(subject, Contact):
+        whose = session.get(Customer, subject.customer_id)
+        assert whose is not None
+        ref, customer, path = subject.email, whose.name, f"/console/customers/{quote(whose.ref)}"
     elif isinstance(subject, Notice):
         ref, customer, path = subject.uid, _addressee(session, subject).name, f"/console/notices/{subject.uid}/by-hand"
     elif delivery.subject_kind == "provider_post":  # of many, the earlier ones are not kept
@@ -213,6 +257,7 @@ def _reply_proof(session: Session, delivery: Owed, sender: Sender, envelope: dic
 _SUBJECTS: dict[str, Any] = {
     "change": Change, "objection": Objection, "delivery": Delivery, "evidence": Evidence, "engagement": Engagement,
     "offboarding": Offboarding, "notice": Notice, "provider_post": ProviderPost,
+    "contact": Contact,
 }
 
 

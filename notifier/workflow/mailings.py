@@ -42,7 +42,17 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
-from notifier.workflow import calendars, deliveries, letters, links, notices, reminders, settings, written
+from notifier.workflow import (
+    calendars,
+    contact_checks,
+    deliveries,
+    letters,
+    links,
+    notices,
+    reminders,
+    settings,
+    written,
+)
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
 
@@ -104,8 +114,11 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
     """
     mailing = Mailing()
     common.refresh(session)
+    answered = contact_checks.pointless(session, owed, now)
     for row in owed:
-        if not _about_announcement(row):
+        if row.ref in answered:
+            mailing.moot.append(row)
+        elif not _about_announcement(row):
             with _told(mailing, row), session.begin_nested():
                 mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
     if announced := [row for row in owed if _about_announcement(row)]:

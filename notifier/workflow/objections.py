@@ -33,7 +33,7 @@ from notifier.tables import (
     Service,
     Termination,
 )
-from notifier.workflow import audit, changes, deliveries, notices, people, register, settings
+from notifier.workflow import audit, changes, contact_checks, deliveries, notices, people, register, settings
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread over the phone
 
@@ -70,6 +70,7 @@ def file(
         return known
     against = _against(session, notice, filing.changes)
     notices.give(session, notice, now, "customer", {"act": "objection"}, actor=actor, now=now)
+    contact_checks.heard(session, contact_id, now)
     window = notices.window_of(session, notice)
     uid = str(uuid4())
     objection = Objection(

@@ -10,6 +10,7 @@ from notifier.domain import window
 from notifier.domain.letters import (
     STAFF_LETTERS,
     Addressee,
+    ContactFacts,
     Facts,
     LetterKind,
     NoticeFacts,
@@ -184,6 +185,9 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
         other = {"words": "2026-03-10: receipt.pdf",
                  "link": "https://notices.beispiel.example/console/notices/00000000-0000-0000-0000-000000000002/by-hand",
                  **other}
+    if kind is LetterKind.STAFF_CONTACT_CHANGED:
+        other = {"subject_ref": "legal@exempel.example", "words": "Lea has left us.\nPlease write to Dora.",
+                 "link": "https://notices.beispiel.example/console/customers/C-1042", **other}
     told: dict[str, Any] = {
         "subject_ref": "O-3", "customer_name": CUSTOMER.name,
         "words": "We do not want our clients' data to leave Switzerland.",
@@ -198,7 +202,15 @@ def facts(kind: LetterKind, language: str = "en") -> Facts:
         return replace(staff(kind), language=language)
     if kind.value.startswith(("change_", "window_", "start_", "irregular_")):
         return notice(kind, language)
+    if kind is LetterKind.CONTACT_CHECK:
+        return contact_check(language)
     return objection(kind, language)
+
+
+def contact_check(language: str = "en", **other: Any) -> ContactFacts:
+    """Facts of the letter that asks whether an address is still the right one."""
+    told: dict[str, Any] = {"customer": CUSTOMER, "link": LINK.replace("/n/", "/c/"), "again": False}
+    return ContactFacts(**_envelope(LetterKind.CONTACT_CHECK, language), **(told | other))
 
 
 def several(language: str = "en", **other: Any) -> NoticeFacts:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import Response, g, request
@@ -36,7 +37,18 @@ from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
 from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply, silence
+from notifier.workflow import (
+    announcements,
+    changes,
+    contact_checks,
+    deliveries,
+    extensions,
+    letters,
+    previews,
+    register,
+    reply,
+    silence,
+)
 from notifier.workflow.announcements import Plan
 from notifier.workflow.audience import Seat
 
@@ -69,17 +81,35 @@ def announce() -> Response | Answer:
                 ref=made.ref, count=made.included)
 
 
+@bp.post("/announce/send-me")
+@staff
+def send_me() -> Response | Answer:
+    """Mails the previewed letter to whoever looks at it, as a test. Raises Refusal unknown, nothing_to_announce."""
+    refs, language = request.form.getlist("change"), text.known(request.form.get("language"))
+    customer = request.form.get("customer", "")
+    try:
+        with acting() as db:
+            sent = previews.send_me(db, refs, customer, language, actor=g.actor, now=clock.now())
+            to = sent.to_email
+    except Refusal as refusal:
+        return _show(refs, customer, language, refusal)
+    chosen = urlencode([*(("change", ref) for ref in refs), ("customer", customer), ("language", language)])
+    return done(f"/console/announce?{chosen}", N_("The test letter is on its way to %(email)s."), email=to)
+
+
 def _show(refs: Sequence[str], customer: str, language: str, refusal: Refusal | None = None) -> Response:
     now = clock.now()
     with house().database.reading() as db:
         approved = [c for c in changes.every(db) if c.state == ChangeState.APPROVED]
         chosen = [c for c in approved if c.ref in refs]
         preview = _preview(db, chosen, customer, language, now) if chosen else None
+        owed = {seat.customer.id for seat in preview.plan.included} if preview else set()
         return page(
             "announce.html", refusal=refusal, framing=True, approved=change_pages.told(db, approved), chosen=chosen,
             preview=preview, why=WORDS, languages=text.LANGUAGES, most=MOST, may=Role.PRIVACY in g.actor.roles,
             hindrances=house().hindrances(db, now), services=register.services(db),
             reply=reply.standing(db, house().settings.reply_address, now), written=_written(db),
+            doubtful=[one for one in contact_checks.doubtful(db, now) if one.customer.id in owed] if owed else [],
             given_up=[(a, [Sentence.from_json(s) for s in a.abandoned_why or ()])
                       for a in announcements.given_up(db)[:3]],
         )

@@ -20,7 +20,7 @@ from notifier.tables import Announcement, Contact, Customer, Notice, NoticeWindo
 from notifier.web.access import staff
 from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
-from notifier.workflow import customers, settings, silence
+from notifier.workflow import contact_checks, customers, settings, silence
 from notifier.workflow.customers import ContactEntry
 
 CONTACT_ROLES: Mapping[str, str] = {
@@ -149,3 +149,16 @@ def retire_contact(ref: str, number: int) -> Response | Answer:
     except Refusal as refusal:
         return _show(ref, refusal)
     return done(f"/console/customers/{quote(ref)}", N_("The contact is retired."))
+
+
+@bp.post("/customers/<path:ref>/contacts/<int:number>/checked")
+@staff
+def contact_checked(ref: str, number: int) -> Response | Answer:
+    """Somebody of ours has checked that this address is the right one."""
+    try:
+        with acting() as db:
+            contact = customers.contact(db, customers.get(db, ref), number)
+            contact_checks.confirm(db, contact, actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _show(ref, refusal)
+    return done(f"/console/customers/{quote(ref)}", N_("Noted: the address is the right one."))
