@@ -55,6 +55,12 @@ def default_terms(session: Session) -> Terms:
     return Terms.from_json(_under(session, "terms.", set(Terms.__dataclass_fields__)))
 
 
+def extra_holidays(session: Session) -> list[str]:
+    """The organisation's further holidays, which count for every customer, as ISO dates in order."""
+    row = session.get(Setting, "terms.extra_holidays")
+    return sorted(row.value) if row else []
+
+
 def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
     """A customer's terms: its own, over the defaults. The holidays of its place join the seat's, and its own further
     holidays the organisation's (reference B2.5: the union of both), unless its own terms name the sets."""
