@@ -39,6 +39,7 @@ from notifier.workflow import (
 )
 from notifier.workflow import changes as verbs
 from notifier.workflow.announcements import Plan
+from notifier.workflow.earliest import in_words
 from notifier.workflow.sheets import load
 
 STATES = [str(state) for state in ChangeState]
@@ -302,7 +303,8 @@ def _show_plan(refs: list[str], plan: Plan, value: dict[str, Any]) -> None:
            "Letters": [f"{count} in {name}" for name, count in plan.letters.items()],
            "Nobody to write to": value["no_contact"],
            "Look at first": "\n".join(f"{one['customer']}, {one['contact']}: {one['why']}" for one in value["look_at"]),
-           "Opens a window": plan.opens_window, "Earliest start": plan.earliest,
+           "Opens a window": plan.opens_window,
+           "Earliest start": f"{plan.earliest}  {in_words(plan.deciding) or ''}".rstrip(),
            "Sent as a test to": value.get("sent_to")})
 
 
@@ -310,6 +312,7 @@ def _plan_value(plan: Plan) -> dict[str, Any]:
     return {
         "included": len(plan.included), "left_out": len(plan.seats) - len(plan.included),
         "opens_window": plan.opens_window, "earliest_start": plan.earliest,
+        "decided_by": [s.customer.ref for s in plan.deciding],
         "by_service": plan.by_service, "by_language": plan.by_language, "by_contacts": plan.by_contacts,
         "letters": plan.letters, "no_contact": [s.customer.ref for s in plan.nobody],
         "audience": [{"customer": s.customer.ref, "included": s.included, "why": str(s.why)} for s in plan.seats],

@@ -30,6 +30,7 @@ from notifier.workflow import (
     idempotency,
     lanes,
     listing,
+    recounts,
     releases,
     reminders,
     reviews,
@@ -66,6 +67,8 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+    if seen is None or stands[1] != seen[1]:  # once a minute: nothing of it changes without a release or a setting
+        _duty(house, "windows counted again", partial(recounts.recount, actor=ACTOR, now=now))
     _duty(house, "reminders", partial(reminders.remind, actor=ACTOR, now=now))
     _duty(house, "contact checks", partial(contact_checks.ask, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, Role
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Sentence
+from notifier.domain.sentences import LANGUAGES, N_, Sentence
 from notifier.domain.terms import (
     LEAST_DAYS,
     MOST_DAYS,
@@ -32,7 +32,6 @@ from notifier.domain.terms import (
 )
 from notifier.tables import Setting
 from notifier.workflow import audit, calendars, listing, places, settings
-from notifier.workflow.customer_imports import LANGUAGES
 
 Read = Callable[[str], Any]
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 
 from notifier.domain.people import ContactRole
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Fact, Sentence
+from notifier.domain.sentences import LANGUAGES, N_, Fact, Sentence
 from notifier.domain.terms import (
     LEAST_DAYS,
     MOST_DAYS,
@@ -37,7 +37,6 @@ from notifier.workflow.customers import ContactEntry, CustomerEntry
 from notifier.workflow.imports import assign, headings, one, parts
 from notifier.workflow.sheets import Cell, Row, bad
 
-LANGUAGES = ("en", "de", "fr", "it")  # those letters are written in
 _UNDER = frozenset({"customers"})
 _FORMULA = re.compile(r"=|[@+-][A-Za-z_.]+\(")  # what a spreadsheet would run, if the value ever came back to one
 

@@ -55,10 +55,20 @@ def default_terms(session: Session) -> Terms:
     return Terms.from_json(_under(session, "terms.", set(Terms.__dataclass_fields__)))
 
 
+def extra_holidays(session: Session) -> list[str]:
+    """The organisation's further holidays, which count for every customer, as ISO dates in order."""
+    row = session.get(Setting, "terms.extra_holidays")
+    return sorted(row.value) if row else []
+
+
 def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
-    """A customer's terms: its own, over the defaults. The holidays of its place join the seat's, and its own further
-    holidays the organisation's (reference B2.5: the union of both), unless its own terms name the sets."""
-    base = default_terms(session)
+    """A customer's terms: its own, over the defaults; see `over`."""
+    return over(default_terms(session), own, country, subdivision)
+
+
+def over(base: Terms, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
+    """A customer's terms over these defaults, for whoever asks for many. The holidays of its place join the seat's, and
+    its own further holidays the organisation's (reference B2.5: the union of both), unless its own terms name the sets."""
     whole = base.to_json() | dict(own)
     if "silence" not in own and whole["authorisation"] != base.authorisation:
         whole.pop("silence")  # what silence means follows the authorisation

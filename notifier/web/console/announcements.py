@@ -42,6 +42,7 @@ from notifier.workflow import (
     changes,
     contact_checks,
     deliveries,
+    earliest,
     extensions,
     letters,
     previews,
@@ -132,6 +133,11 @@ class Preview:
     seat: Seat | None
     language: str
     letter: render.Letter | None
+
+    @property
+    def decided(self) -> Sentence | None:
+        """Whose terms allow no earlier start."""
+        return earliest.in_words(self.plan.deciding)
 
 
 def _preview(db: Session, chosen: Sequence[Change], customer: str, language: str, now: datetime) -> Preview:
