@@ -185,7 +185,7 @@ class _Batch:
         standing = [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
         if row.kind != LetterKind.WINDOW_CLOSING:
             return standing
-        return [part for part in standing if not part.consent and part.released_at is None]
+        return [part for part in standing if not part.consent]
 
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
@@ -301,7 +301,7 @@ _NOTICES = (
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent, _p.released_at)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

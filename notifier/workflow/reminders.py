@@ -90,13 +90,14 @@ def pointless(session: Session, owed: Sequence[Owed], now: datetime) -> set[str]
 
 def _open(session: Session, notice_ids: Collection[int], now: datetime) -> set[int]:
     """Those of the notices whose customer may be reminded: receipt is proven and the window runs, something that opens
-    it stands and is neither answered nor released, nobody has objected, and the contract has not ended."""
+    it stands and is not answered (whether it has started or not: where the terms let it start beside the window, the
+    customer may object all the same), nobody has objected, and the contract has not ended."""
     today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
     waiting = (
         sa.select(col(NoticeChange.id)).join(Change, col(Change.id) == col(NoticeChange.change_id))
         .where(col(NoticeChange.notice_id) == col(Notice.id), col(NoticeChange.withdrawn_at).is_(None),
-               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.released_at).is_(None),
-               col(NoticeChange.consent) == "", col(Change.opens_window).is_(True)).exists()
+               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.consent) == "",
+               col(Change.opens_window).is_(True)).exists()
     )
     objected = sa.select(col(Objection.id)).where(col(Objection.notice_id) == col(Notice.id)).exists()
     return set(session.scalars(
