@@ -176,7 +176,7 @@ ENTRANCE = {
     "anybody": re.compile(
         r"^/(healthz|readyz|audit/head\.json|favicon\.ico|robots\.txt|style\.css|api/v1/openapi\.json|)$"),
     "token": re.compile(r"^/api/v1/(?!openapi\.json$)"),
-    "signed link": re.compile(r"^/[no]/<"),
+    "signed link": re.compile(r"^/[cno]/<"),
     "basic auth": re.compile(r"^/webhooks/"),
     "sign-in": re.compile(r"^/console/sign-(in|out)$"),
     "staff": re.compile(r"^/console(/|$)"),

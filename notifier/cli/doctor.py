@@ -19,7 +19,7 @@ from notifier.house import House, open_house, seed_values
 from notifier.redis_server import NoRedis
 from notifier.settings import Settings, SettingsError
 from notifier.tables import Lease, User
-from notifier.workflow import people, reply
+from notifier.workflow import contact_checks, people, reply
 from notifier.workflow import settings as setting_verbs
 
 _PLATFORM = frozenset({"port", "database_url", "redis_url", "mailjet_api_key", "mailjet_api_secret"})
@@ -73,7 +73,7 @@ def findings(house: House) -> Iterator[Finding]:
     yield _redis(house)
     yield from _mail(house)
     if database.ok:
-        for look in (_reply, _clock, _people, _organisation, _differing):
+        for look in (_reply, _clock, _people, _organisation, _contacts, _differing):
             yield look(house)
 
 
@@ -179,6 +179,15 @@ def _organisation(house: House) -> Finding:
     if empty:
         return Finding("organisation", False, f"Letters do not say who writes; still empty: {', '.join(empty)}.")
     return Finding("organisation", True, organisation.legal_name)
+
+
+def _contacts(house: House) -> Finding:
+    with house.database.reading() as session:
+        found = len(contact_checks.doubtful(session, clock.now()))
+    if found:
+        return Finding("addresses", False, f"{found} addresses for notices should be looked at before the next "
+                       "announcement: 'notifier changes preview', or the board of the console, says which and why.")
+    return Finding("addresses", True, "nothing speaks against any address for notices")
 
 
 def _differing(house: House) -> Finding:

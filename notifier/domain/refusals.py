@@ -92,6 +92,10 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "other_contact": (
         _F, N_("Only the person who objected can end the case, by the link in their own letters."),
     ),
+    "told_enough": (
+        _C,
+        N_("You have told us several things today, and a person looks after them. Reply to our letter with the rest."),
+    ),
     "measure_missing": (_I, N_("Write down the measure both sides agreed on.")),
     "demo_only": (_F, N_("This works in a demo data directory only.")),
     "exists": (_C, N_("There is already a %(what)s “%(ref)s”.")),

@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from notifier import text
-from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
+from notifier.domain.clauses import Clauses
+from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, ObjectionFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
 from notifier.domain.register import FIELD_NAMES, FIELDS, UNLESS_SAID, EngagementValue, differences
 from notifier.domain.transfers import told
@@ -192,7 +193,8 @@ def tight(html: str) -> str:
 def _told(facts: Facts, language: str) -> dict[str, Any]:
     told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
     told["language"] = language
-    if not isinstance(facts, StaffFacts):
+    if isinstance(facts, NoticeFacts | ObjectionFacts):
+        told["clauses"], told["specific"] = Clauses(facts.terms, facts.customer.name), facts.terms.needs_yes
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
         told["acts"] = tuple(act(c, facts.services, c.ref in opens, language) for c in facts.changes)
     if isinstance(facts, NoticeFacts):

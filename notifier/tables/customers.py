@@ -3,6 +3,8 @@
 from datetime import date, datetime
 from typing import Any
 
+import sqlalchemy as sa
+from sqlalchemy import Index
 from sqlmodel import Field, SQLModel
 
 from notifier.tables.base import json_column
@@ -43,9 +45,18 @@ class CustomerService(SQLModel, table=True):
 
 
 class Contact(SQLModel, table=True):
-    """Somebody at a customer. `position` orders the notice contacts; a barred address is never written to again."""
+    """Somebody at a customer. `position` orders the notice contacts; a barred address is never written to again.
+
+    `checked_at` is when somebody there last showed that the address is the right one; `check_at` when the clock looks
+    whether it is time to ask again (every row is made with one, `workflow.contact_checks.first`); `check_asked_at` when
+    it was asked and has not been answered; `doubted_at` when the contact itself said that something has changed.
+    """
 
     __tablename__ = "contact"
+    __table_args__ = (
+        Index("ix_contact_check_at", "check_at", sqlite_where=sa.text("check_at IS NOT NULL"),
+              postgresql_where=sa.text("check_at IS NOT NULL")),
+    )
 
     id: int | None = Field(default=None, primary_key=True)
     customer_id: int = Field(foreign_key="customer.id", index=True)
@@ -57,3 +68,7 @@ class Contact(SQLModel, table=True):
     bounced_at: datetime | None = None
     barred_at: datetime | None = None
     retired_at: datetime | None = None
+    checked_at: datetime | None = None
+    check_at: datetime | None = None
+    check_asked_at: datetime | None = None
+    doubted_at: datetime | None = None

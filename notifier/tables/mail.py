@@ -128,7 +128,7 @@ class Link(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("kind", "target_id", "contact_id", "email", "nonce"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: str = Field(max_length=12)  # notice | case
+    kind: str = Field(max_length=12)  # notice | case | contact
     target_id: int = Field(index=True)
     contact_id: int | None = Field(default=None, foreign_key="contact.id")
     email: str = Field(default="", max_length=254)

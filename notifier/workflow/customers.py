@@ -11,9 +11,9 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
-from notifier.domain.terms import Terms
+from notifier.domain.terms import Terms, check
 from notifier.tables import Contact, Customer, CustomerService, Service
-from notifier.workflow import audit, calendars, register, settings
+from notifier.workflow import audit, calendars, contact_checks, register, settings
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, 
     """Takes customers in by their reference: (new, updated). One act in the log, with how many.
 
     A contact the entry no longer names is retired, not deleted: letters it received stay proven.
-    Raises Refusal bad_value for a zone or a holiday calendar nobody knows.
+    Raises Refusal bad_value for terms that cannot be (`domain.terms.check`), a zone or a holiday calendar nobody knows.
     """
     known = {c.ref: c for c in session.exec(select(Customer))}
     added = updated = 0
@@ -78,6 +78,7 @@ def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, 
 
 def check_terms(session: Session, entry: CustomerEntry) -> Terms:
     """The terms an entry means, with the defaults. Raises Refusal bad_value."""
+    check(entry.terms)
     terms = settings.terms_of(session, entry.terms, entry.country, entry.subdivision)
     calendars.check_zone(terms.zone)
     for each in terms.holiday_sets:
@@ -107,7 +108,8 @@ def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, 
         email = address(given.email)
         row = held.pop((email, given.role), None)
         if row is None:
-            row = Contact(customer_id=customer.id or 0, email=email, role=given.role)
+            row = Contact(customer_id=customer.id or 0, email=email, role=given.role,
+                          check_at=contact_checks.first(now))
             session.add(row)
         row.name, row.phone, row.position, row.retired_at = given.name, given.phone, given.position, None
     if entry.contacts:
@@ -129,7 +131,8 @@ def add_contact(
         raise Refusal("exists", what="contact", ref=email)
     if row is None:
         last = max((c.position for c in held if c.retired_at is None), default=0)
-        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, position=last + 1)
+        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, position=last + 1,
+                      check_at=contact_checks.first(now))
         session.add(row)
     row.name, row.phone, row.retired_at = entry.name, entry.phone, None
     session.flush()
@@ -141,12 +144,18 @@ def add_contact(
 def retire_contact(session: Session, customer: Customer, contact_id: int, *, actor: Actor, now: datetime) -> None:
     """Nothing more is written to this contact; what it received stays proven. Raises Refusal role_missing, unknown."""
     _refuse_others(actor)
-    row = session.exec(select(Contact).where(Contact.id == contact_id, Contact.customer_id == customer.id)).first()
-    if row is None:
-        raise Refusal("unknown", what="contact", ref=str(contact_id))
+    row = contact(session, customer, contact_id)
     row.retired_at = row.retired_at or now
     audit.note(session, "retire_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"contact": str(row.id)}, detail={"email": row.email})
+
+
+def contact(session: Session, customer: Customer, contact_id: int) -> Contact:
+    """One contact of a customer's. Raises Refusal unknown."""
+    row = session.exec(select(Contact).where(Contact.id == contact_id, Contact.customer_id == customer.id)).first()
+    if row is None:
+        raise Refusal("unknown", what="contact", ref=str(contact_id))
+    return row
 
 
 def _refuse_others(actor: Actor) -> None:

@@ -16,7 +16,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.letters import NOTICE_LETTERS
+from notifier.domain.letters import NOTICE_LETTERS, OF_THE_WINDOW
 from notifier.domain.people import Actor, Role
 from notifier.domain.states import DELIVERY, DeliveryState
 from notifier.tables import Contact, Delivery, DeliveryEvent, Notice, User
@@ -295,10 +295,11 @@ def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
 
 
 def cancel_queued(session: Session, notice_ids: Collection[int], *, actor: Actor, now: datetime) -> int:
-    """Cancels the letters that were to give these notices and have not left, because nothing they say is still so."""
+    """Cancels the letters that were to give these notices, or to speak of their windows, and have not left: nothing
+    they say is still so."""
     rows = list(session.exec(
         select(Delivery).where(col(Delivery.notice_id).in_(notice_ids), Delivery.subject_kind == "notice",
-                               col(Delivery.kind).in_(NOTICE_LETTERS),
+                               col(Delivery.kind).in_(OF_THE_WINDOW),
                                col(Delivery.state) == DeliveryState.QUEUED).with_for_update()
     ))
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)

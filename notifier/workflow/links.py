@@ -1,4 +1,4 @@
-"""Signed links: how a contact reaches its notice or its case without an account.
+"""Signed links: how a contact reaches its notice, its case or the question after its address without an account.
 
 A link is a row; its token is signed from the row's id with the installation's key, so rendering a letter
 twice gives the same bytes. Stored letters, logs and evidence hold `MASK` in the token's place.
@@ -19,8 +19,8 @@ from notifier.domain.refusals import Refusal
 from notifier.tables import Link
 
 MASK = "{link}"
-NOTICE, CASE = "notice", "case"
-PREFIX = {NOTICE: "n", CASE: "o"}
+NOTICE, CASE, CONTACT = "notice", "case", "contact"
+PREFIX = {NOTICE: "n", CASE: "o", CONTACT: "c"}
 
 
 class Signer:

@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
-from notifier.domain.letters import STAFF_LETTERS, LetterKind
+from notifier.domain.letters import OF_THE_WINDOW, STAFF_LETTERS, LetterKind
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
@@ -44,7 +44,17 @@ from notifier.tables import (
 )
 from notifier.tables.base import table
 from notifier.tables.bulk import update_each
-from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
+from notifier.workflow import (
+    calendars,
+    contact_checks,
+    deliveries,
+    letters,
+    links,
+    notices,
+    reminders,
+    settings,
+    written,
+)
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
 
@@ -106,8 +116,11 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
     """
     mailing = Mailing()
     common.refresh(session)
+    answered = contact_checks.pointless(session, owed, now)
     for row in owed:
-        if not _about_announcement(row):
+        if row.ref in answered:
+            mailing.moot.append(row)
+        elif not _about_announcement(row):
             with _told(mailing, row), session.begin_nested():
                 mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
     if announced := [row for row in owed if _about_announcement(row)]:
@@ -157,18 +170,24 @@ class _Batch:
             select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
         self._links = _links(session, owed, ids, now)
         self._audit_head = session.scalar(_AUDIT_HEAD) or ""
+        self._pointless = reminders.pointless(session, owed, now)
 
     def busy(self, row: Claimed) -> bool:
         """Whether somebody else is writing to the letter's notice."""
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give."""
-        return deliveries.gives(row) and not self._standing(row)
+        """Whether nothing of a notice stands any more that this letter was to give, or of whose window it speaks; a
+        reminder also where nobody has to be reminded any more."""
+        of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
+        return row.ref in self._pointless or (of_window and not self._standing(row))
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
-        return [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        standing = [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        if row.kind != LetterKind.WINDOW_CLOSING:
+            return standing
+        return [part for part in standing if not part.consent]
 
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
@@ -177,12 +196,13 @@ class _Batch:
         concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
             if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
-        last_day, why = self._last_day(notice, row, terms)
+        about = self._told(tuple(concerned), organisation.zone)
+        last_day, why = self._last_day(notice, row, terms, about.starts_on)
         token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
         correction = self._correction(notice.announcement_id, row, concerned)
         facts = letters.notice_facts(
             letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
-            letters.addressed(notice), terms, self._told(tuple(concerned), organisation.zone), last_day, why,
+            letters.addressed(notice), terms, about, last_day, why,
             announcement=made.ref, thread=made.uid, link=f"{self._sender.base_url}/n/{token}",
             edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
             services=self._common.get("services", lambda: letters.services(self._session)),
@@ -212,16 +232,18 @@ class _Batch:
 
         return self._common.get(("told", concerned), read)
 
-    def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
-        if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
+    def _last_day(
+        self, notice: Any, row: Claimed, terms: Terms, starts_on: date | None
+    ) -> tuple[date | None, tuple[Sentence, ...]]:
+        if not notice.opens_window or not (deliveries.gives(row) or row.kind in OF_THE_WINDOW):
             return None, ()
         running = self._windows.get(notice.window_id)
-        if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
+        if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
         sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
-        promise = self._common.get(("promise", notice.terms, row.language, sent_on), lambda: rules.promised(
-            terms, self._now, calendars.day_off(terms, row.language)))
+        promise = self._common.get(("promise", notice.terms, sent_on, starts_on), lambda: rules.promised(
+            terms, self._now, calendars.day_off(terms), starts_on=starts_on))
         if notice.promised_last_day is not None:
             promise = rules.until(promise, notice.promised_last_day)
         if running is not None and running.last_day > promise.last_day:
@@ -284,7 +306,7 @@ _NOTICES = (
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

@@ -14,10 +14,9 @@ from notifier.domain.letters import NOTICE_LETTERS, LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
-from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, calendars, deliveries
+from notifier.workflow import alerts, audit, deliveries, mailboxes, reckoning, reminders, silence
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -119,6 +118,8 @@ def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime)
         BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
         for s in steps
     ], actor=actor, now=now)
+    arrived = {s.delivery.contact_id: s.event.at for s in steps if s.action == "deliver"}
+    mailboxes.arrived(session, arrived, actor=actor, now=now)
     for step in steps:
         _after(session, step, now)
 
@@ -149,7 +150,7 @@ def _rests_on(notice: Notice, delivery: Delivery) -> bool:
 def _after(session: Session, step: _Step, now: datetime) -> None:
     event, delivery = step.event, step.delivery
     if event.kind == "spam":
-        _bar(session, delivery, event, now)
+        mailboxes.bar(session, delivery, event.words, now)
     elif event.kind == "soft":
         delivery.hindered_at = event.at
     elif step.action == "accept":
@@ -173,9 +174,7 @@ def _proven(session: Session, step: _Step, now: datetime) -> None:
 
 def _lost(session: Session, step: _Step, now: datetime) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
-    if contact is not None:
-        contact.bounced_at = now
+    mailboxes.lost(session, delivery, now)
     alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:
         return
@@ -184,14 +183,6 @@ def _lost(session: Session, step: _Step, now: datetime) -> None:
     elif _rests_on(notice, delivery):
         _reprove(session, notice, now=now)
     next_contact(session, notice, now=now)
-
-
-def _bar(session: Session, delivery: Delivery, event: Happening, now: datetime) -> None:
-    """Who reported us as spam is not written to again, whichever customer it stands for: the provider would block it,
-    and count it against everybody's letters. What it has received stays proven."""
-    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)):
-        contact.barred_at = contact.barred_at or now
-    alerts.barred(session, delivery, event.words, now=now)
 
 
 def failed(session: Session, refused: list[Delivery], *, actor: Actor, now: datetime) -> None:
@@ -225,6 +216,7 @@ def _given(session: Session, notice: Notice, at: datetime, by: str, proof: Mappi
 
 
 def _unprove(session: Session, notice: Notice, now: datetime) -> None:
+    silence.reopen(session, notice)
     notice.given_at, notice.given_by, notice.proof = None, "", None
     for other in deliveries.of_notice(session, notice.id or 0):
         if other.state == DeliveryState.ACCEPTED:
@@ -284,10 +276,7 @@ def stands(session: Session, notice_id: int) -> bool:
 def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
-    terms = Terms.from_json(notice.terms)
-    day_off = calendars.day_off(terms)
-    computed = rules.window(terms, received_at, day_off)
-    counts = computed
+    computed = counts = reckoning.reckon(session, notice, received_at)
     if notice.promised_last_day is not None:
         counts = rules.later(counts, rules.until(counts, notice.promised_last_day))
     before = window_of(session, notice)
@@ -296,10 +285,9 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
         received_on = max(before.receipt_day, computed.receipt_day)
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
+            reminders.arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
-    inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
-              "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
-    row = keep_window(session, notice, counts, inputs, reason, now=now)
+    row = keep_window(session, notice, counts, reckoning.inputs(session, notice, received_at), reason, now=now)
     _tell_if_longer(session, notice, row, before, now=now)
     return row
 
@@ -311,11 +299,14 @@ def keep_window(
     row = NoticeWindow(
         notice_id=notice.id or 0, inputs=dict(inputs), receipt_day=counts.receipt_day, nominal=counts.nominal,
         last_day=counts.last_day, ends_at=counts.ends_at, zone=counts.zone, why=[s.to_json() for s in counts.why],
-        versions=calendars.versions(), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
+        versions=reckoning.versions(session), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
     )
     session.add(row)
     session.flush()
     notice.window_id = row.id
+    reminders.arm(notice, counts)
+    if counts.ends_at > now:
+        silence.reopen(session, notice)
     return row
 
 

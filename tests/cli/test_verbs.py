@@ -178,9 +178,12 @@ def test_from_proposal_to_effect(house: Run, at_work: AtWork) -> None:
     assert (preview["included"], preview["letters"], preview["customer"]) == (2, {"en": 3}, "alpha")
     assert "Analytics Inc." in preview["letter"]["text"]
     assert "Are told:" in house("changes", "preview", ref, "--customer", "beta", "--language", "de").out
+    assert "person" in house("changes", "preview", ref, "--send-me", status=1).err
+    sent = house("changes", "preview", ref, "--customer", "beta", "--language", "fr", "--send-me", "--json", *PAUL).json
+    assert (sent["sent_to"], sent["look_at"]) == (PAUL[1], [])
     assert "2 customers are owed a notice" in house("changes", "announce", ref, *PAUL).out
 
-    assert deliver.run(at_work()) == 3 + len(staff(at_work))
+    assert deliver.run(at_work()) == 4 + len(staff(at_work))
     assert {n["state"] for n in house("notices", "list", "--json").json} == {"given"}
     blocked = house("changes", "blockers", ref, status=1)
     assert "may object until" in blocked.out

@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from notifier.domain.states import NoticeState
 from notifier.house import House
 from notifier.tables import AuditEntry, Link, NoticeChange
-from notifier.workflow import announcements, links, notices, releases
+from notifier.workflow import announcements, links, notices, releases, silence
 from notifier.workflow.customers import ContactEntry
 from notifier.workflow.notices import Happening
 from tests import factory, servers
@@ -324,3 +324,27 @@ def test_no_link_leads_to_another_customers_case(told: Told) -> None:
     before = told.counts()
     assert told.client.post(f"{path}/cases/{ref}").status_code == 404
     assert told.counts() == before
+
+
+def test_each_contact_says_for_itself_that_it_has_read_the_notice(tell: Callable[..., Told]) -> None:
+    told = tell(contacts=(ContactEntry("legal@acme.example", "Lea"), ContactEntry("dpo@acme.example", "Dora")))
+    told.client.post(told.link("acme") + "/read")
+    own, others = (words(told.client.get(told.link("acme", position=n))) for n in (0, 1))
+    assert "You confirmed on" in own and "We do not remind you of it." in own
+    assert "Another contact of Acme Ltd confirmed on" in others and "We have read this" in others
+    told.client.post(told.link("acme", position=1) + "/read")
+    assert "You confirmed on" in words(told.client.get(told.link("acme", position=1)))
+
+
+def test_when_the_last_day_has_passed_the_page_says_what_silence_meant_for_each_change(
+    tell: Callable[..., Told]
+) -> None:
+    told = tell(names=TWO)
+    customer_house.file(told, told.link("acme"), changes=[told.changes[0]])
+    after = ARRIVED + timedelta(days=40)
+    with told.house.database.transaction() as db:
+        silence.note_ended(db, actor=factory.SYSTEM, now=after)
+    told.at(after)
+    page = words(told.client.get(told.link("acme")))
+    assert "There was an objection by the last day, so silence meant nothing." in page
+    assert "silence counted as authorisation under the agreement." in page
