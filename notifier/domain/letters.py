@@ -84,6 +84,15 @@ class Addressee:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The documents about a change's sub-processors that customers may see on the page of their notice: what each of
+    them answers, as messages. `change` is the change's ref."""
+
+    change: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, start_moved,
     irregular_start.
@@ -94,7 +103,8 @@ class NoticeFacts(Envelope):
     `reason` is the processor's own words where a change is withdrawn. `services` gives the names of the
     services the changes name by slug; `business_days` says that `window_days` counts working days only.
     `start_was` is the planned start told before, where the start has moved or is open.
-    `corrected` is what a correction mended: before as it was told, after as it is.
+    `corrected` is what a correction mended: before as it was told, after as it is. `documents` are those customers may
+    see, of each change that has any.
     """
 
     customer: Addressee
@@ -117,6 +127,7 @@ class NoticeFacts(Envelope):
     business_days: bool = False
     start_was: date | None = None
     corrected: tuple[PublishedItem, ...] = ()
+    documents: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)

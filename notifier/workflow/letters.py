@@ -6,16 +6,29 @@ can put the mask in their place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
 from sqlmodel import Session
 
+from notifier.domain import register as register_rules
+from notifier.domain import transfers
 from notifier.domain import window as window_rules
-from notifier.domain.letters import STAFF_LETTERS, Addressee, Facts, LetterKind, NoticeFacts, ObjectionFacts, StaffFacts
-from notifier.domain.listing import ListedService, Organisation, PublishedChange
+from notifier.domain.evidence import NAMES, EvidenceKind
+from notifier.domain.letters import (
+    STAFF_LETTERS,
+    Addressee,
+    Facts,
+    LetterKind,
+    NoticeFacts,
+    ObjectionFacts,
+    Shown,
+    StaffFacts,
+)
+from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
+from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
 from notifier.domain.terms import Authorisation, DayKind, Terms
 from notifier.tables import (
@@ -34,9 +47,11 @@ from notifier.tables import (
 from notifier.workflow import (
     audit,
     calendars,
+    evidence,
     links,
     listing,
     objections,
+    places,
     register,
     reviews,
     settings,
@@ -110,17 +125,42 @@ def envelope(
 @dataclass(frozen=True)
 class Told:
     """The changes a letter speaks of, as it tells them; `opens_window` names those that do, `start_was` the planned
-    start told before."""
+    start told before, `documents` what customers may see."""
 
     changes: tuple[PublishedChange, ...]
     opens_window: frozenset[str]
     start_was: date | None
+    documents: tuple[Shown, ...]
 
 
 def told(session: Session, concerned: Sequence[Change], zone: str) -> Told:
     """What letters in this zone tell of these changes now."""
-    return Told(tuple(listing.published(session, change, zone) for change in concerned),
-                frozenset(c.ref for c in concerned if c.opens_window), next((c.start_was for c in concerned), None))
+    published = tuple(listing.published(session, change, zone) for change in concerned)
+    return Told(tuple(map(founded, published)), frozenset(c.ref for c in concerned if c.opens_window),
+                next((c.start_was for c in concerned), None), tuple(_shown(session, published)))
+
+
+def founded(change: PublishedChange) -> PublishedChange:
+    """The change with a word on every place: where a law asks for no basis, that is said too. A pair of which one value
+    has general words keeps to them, so that nothing seems to change that does not."""
+    def whole(value: EngagementValue | None, general: str) -> EngagementValue | None:
+        return value.with_(transfers=transfers.founded(
+            register_rules.places_of(value), value.transfers, general, transfers.current(), places.countries,
+        )) if value else None
+
+    def pair(item: PublishedItem) -> PublishedItem:
+        general = "".join(value.transfer_basis for value in (item.before, item.after) if value)
+        return PublishedItem(whole(item.before, general), whole(item.after, general))
+
+    return replace(change, items=tuple(map(pair, change.items)))
+
+
+def _shown(session: Session, published: Iterable[PublishedChange]) -> Iterable[Shown]:
+    """The documents customers may see of each change that has any."""
+    for change in published:
+        rows = evidence.shown_to_customers(session, [i.after.ref for i in change.items if i.after])
+        if names := tuple(NAMES[EvidenceKind(row.kind)] for row in rows):
+            yield Shown(change.ref, names)
 
 
 def notice_facts(
@@ -132,6 +172,7 @@ def notice_facts(
         **envelope, **own, customer=customer, changes=about.changes, opens_window=about.opens_window,
         window_days=terms.window_days, specific=terms.authorisation is Authorisation.SPECIFIC, last_day=last_day,
         zone=terms.zone, why=why, termination_days=terms.termination_days, start_was=about.start_was,
+        documents=about.documents,
         business_days=terms.day_kind is DayKind.BUSINESS,
         in_effect_on=next((c.in_effect_on for c in about.changes), None),
     )

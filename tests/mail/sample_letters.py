@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from notifier.domain import window
+from notifier.domain.evidence import NAMES, EvidenceKind
 from notifier.domain.letters import (
     STAFF_LETTERS,
     Addressee,
@@ -14,6 +15,7 @@ from notifier.domain.letters import (
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    Shown,
     StaffFacts,
 )
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
@@ -204,5 +206,8 @@ def facts(kind: LetterKind, language: str = "en") -> Facts:
 def several(language: str = "en", **other: Any) -> NoticeFacts:
     """One announcement of every kind of change; the removal informs only."""
     changes = (ADD, REPLACE, REMOVE, MODIFY)
-    told: dict[str, Any] = {"changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref})}
+    told: dict[str, Any] = {
+        "changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref}),
+        "documents": (Shown(ADD.ref, (NAMES[EvidenceKind.SECURITY_REVIEW], NAMES[EvidenceKind.AGREEMENT])),),
+    }
     return notice(language=language, **(told | other))
