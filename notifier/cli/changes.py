@@ -29,6 +29,7 @@ from notifier.tables import Announcement, Change
 from notifier.workflow import announcements, answers, drafts, letters, listing, register, settings
 from notifier.workflow import changes as verbs
 from notifier.workflow.announcements import Plan
+from notifier.workflow.earliest import in_words
 from notifier.workflow.sheets import load
 
 STATES = [str(state) for state in ChangeState]
@@ -272,7 +273,7 @@ def preview(refs: tuple[str, ...], customer: str, language: str | None, as_json:
                            for n, count in plan.by_contacts.items()],
            "Letters": [f"{count} in {name}" for name, count in plan.letters.items()],
            "Nobody to write to": value["no_contact"], "Opens a window": plan.opens_window,
-           "Earliest start": plan.earliest})
+           "Earliest start": f"{plan.earliest}  {in_words(plan.deciding) or ''}".rstrip()})
     if letter is not None:
         click.echo(f"\n{letter.subject}\n\n{letter.text.rstrip()}")
 
@@ -281,6 +282,7 @@ def _plan_value(plan: Plan) -> dict[str, Any]:
     return {
         "included": len(plan.included), "left_out": len(plan.seats) - len(plan.included),
         "opens_window": plan.opens_window, "earliest_start": plan.earliest,
+        "decided_by": [s.customer.ref for s in plan.deciding],
         "by_service": plan.by_service, "by_language": plan.by_language, "by_contacts": plan.by_contacts,
         "letters": plan.letters, "no_contact": [s.customer.ref for s in plan.nobody],
         "audience": [{"customer": s.customer.ref, "included": s.included, "why": str(s.why)} for s in plan.seats],

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.sentences import Sentence
+from notifier.domain.terms import Terms
 
 
 class LetterKind(StrEnum):
@@ -101,7 +102,7 @@ class NoticeFacts(Envelope):
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
     day. `edition` and `edition_sha256` name the published list the letter was written against.
     `reason` is the processor's own words where a change is withdrawn. `services` gives the names of the
-    services the changes name by slug; `business_days` says that `window_days` counts working days only.
+    services the changes name by slug; `terms` are the customer's own.
     `start_was` is the planned start told before, where the start has moved or is open.
     `corrected` is what a correction mended: before as it was told, after as it is. `documents` are those customers may
     see, of each change that has any.
@@ -111,12 +112,10 @@ class NoticeFacts(Envelope):
     announcement: str
     changes: tuple[PublishedChange, ...]
     opens_window: frozenset[str]
-    window_days: int
-    specific: bool
     last_day: date | None
     zone: str
     why: tuple[Sentence, ...]
-    termination_days: int
+    terms: Terms
     link: str
     edition: int
     edition_sha256: str
@@ -124,7 +123,6 @@ class NoticeFacts(Envelope):
     reason: str = ""
     in_effect_on: date | None = None
     services: tuple[ListedService, ...] = ()
-    business_days: bool = False
     start_was: date | None = None
     corrected: tuple[PublishedItem, ...] = ()
     documents: tuple[Shown, ...] = ()
@@ -138,7 +136,7 @@ class ObjectionFacts(Envelope):
     `text` the objection as filed; `words` our words in this letter (message, measure, reasons);
     `right_until` the last day of the right of termination; `service` and `ends_on` the termination.
     `answer_until` the last day to contradict a closing, `answer_days` how many working days that is after
-    receipt; `services` gives the names of the services the changes name by slug.
+    receipt; `services` gives the names of the services the changes name by slug; `terms` are the customer's own.
     """
 
     customer: Addressee
@@ -150,8 +148,8 @@ class ObjectionFacts(Envelope):
     text: str
     words: str
     link: str
+    terms: Terms
     right_until: date | None = None
-    right_days: int = 30
     service: str = ""
     ends_on: date | None = None
     answer_until: date | None = None

@@ -29,6 +29,7 @@ from notifier.workflow import (
     idempotency,
     lanes,
     listing,
+    recounts,
     releases,
     reviews,
     silence,
@@ -64,6 +65,8 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+    if seen is None or stands[1] != seen[1]:  # once a minute: nothing of it changes without a release or a setting
+        _duty(house, "windows counted again", partial(recounts.recount, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))

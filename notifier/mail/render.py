@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from notifier import text
+from notifier.domain.clauses import Clauses
 from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, Shown, StaffFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
 from notifier.domain.register import (
@@ -210,6 +211,7 @@ def _told(facts: Facts, language: str) -> dict[str, Any]:
     told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
     told["language"] = language
     if not isinstance(facts, StaffFacts):
+        told["clauses"], told["specific"] = Clauses(facts.terms, facts.customer.name), facts.terms.needs_yes
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
         shown = facts.documents if isinstance(facts, NoticeFacts) else ()
         told["acts"] = tuple(act(c, facts.services, c.ref in opens, language, shown) for c in facts.changes)

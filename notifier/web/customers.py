@@ -11,6 +11,7 @@ from flask import Blueprint, Response, g, redirect, request
 from sqlmodel import Session, col, select
 
 from notifier import text
+from notifier.domain.clauses import Clauses
 from notifier.domain.listing import ListedService, Organisation
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
@@ -158,7 +159,8 @@ def page(template: str, **values: Any) -> Response:
     }
     if visit:
         frame |= {"organisation": visit.organisation, "customer": visit.customer, "home": visit.home,
-                  "terms": visit.terms, "zone": visit.terms.zone}
+                  "terms": visit.terms, "zone": visit.terms.zone,
+                  "clauses": Clauses(visit.terms, visit.customer.name)}
     return pages.html(template, **(frame | values))
 
 

@@ -12,19 +12,17 @@ from flask import Blueprint, Response, request
 from sqlmodel import Session, col, select
 
 from notifier import clock
-from notifier.domain import window as rules
 from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.evidence import EvidenceKind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import NoticeState
-from notifier.domain.terms import Authorisation
 from notifier.tables import Announcement, Delivery, Evidence, Link, Objection
 from notifier.web import customers
 from notifier.web.customers import Visit
 from notifier.web.documents import download
 from notifier.web.pages import house
-from notifier.workflow import blobs, calendars, consents, deliveries, documents, evidence, links, notices, objections
+from notifier.workflow import blobs, consents, deliveries, documents, evidence, links, notices, objections, reckoning
 
 bp = Blueprint("notices", __name__)
 customers.prepare(bp)
@@ -149,7 +147,7 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
             "parts": parts, "standing": [p for p in parts if p.stands], "due": due(db, visit, now),
             "announcement": db.get(Announcement, visit.notice.announcement_id), "notice": visit.notice,
             "proof": _proof(visit), "asked": [c.ref for _, c in consents.consent_asked(db, visit.notice)],
-            "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
+            "specific": visit.terms.needs_yes,
             "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
             "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }
@@ -205,10 +203,9 @@ def due(db: Session, visit: Visit, now: datetime) -> Due | None:
 
 def _promise(db: Session, visit: Visit, last_day: date) -> tuple[Sentence, ...]:
     """Why a letter named this last day: reckoned again from when it left; nothing where another results."""
-    day_off = calendars.day_off(visit.terms)
     for delivery in deliveries.of_notice(db, visit.notice.id or 0):
         if delivery.promised_last_day == last_day and delivery.handed_at is not None:
-            promise = rules.promised(visit.terms, delivery.handed_at, day_off)
+            promise = reckoning.promised(db, visit.notice, delivery.handed_at)
             if promise.last_day == last_day:
                 return promise.why
     return ()

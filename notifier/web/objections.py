@@ -21,6 +21,7 @@ from notifier.domain.people import Kind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import OBJECTION, ObjectionState
+from notifier.domain.terms import Remedy
 from notifier.tables import Objection
 from notifier.web import customers, notices, pages
 from notifier.web.customers import Part, Visit
@@ -309,23 +310,25 @@ def _termination_day(
 
 
 def _terminable(db: Session, visit: Visit, case: Objection, now: datetime) -> dict[str, str]:
-    """The services this customer may end, with their names; EVERYTHING only where all it buys is affected.
+    """The services this customer may end, with their names; EVERYTHING only where all it buys is affected, or its
+    terms name the whole agreement and nothing less.
     Raises Refusal not_terminable while the right is not open."""
     if not _right_open(visit, case, now):
         raise Refusal("not_terminable")
     sold = register.services(db)
     bought = [s.slug for s in customer_verbs.services_of(db, visit.customer)] or list(sold)
     affected = [slug for slug in objections.affected_services(db, case) if slug in bought]
-    choices = {slug: sold[slug].name for slug in affected if slug in sold}
-    if len(choices) != 1 and len(choices) >= len(bought):
+    whole = visit.terms.remedy is Remedy.WHOLE_CONTRACT
+    choices = {slug: sold[slug].name for slug in affected if slug in sold and not whole}
+    if whole or (len(choices) != 1 and len(choices) >= len(bought)):
         choices[EVERYTHING] = text.gettext(pages.language())(N_("All services you buy from us"))
     return choices
 
 
 def _right_open(visit: Visit, case: Objection, now: datetime) -> bool:
-    """Whether the right of termination can be used: to the end of its last day, set by a proven letter."""
+    """Whether there is a right of termination that can be used: to the end of its last day, set by a proven letter."""
     in_time = case.right_until is None or _today(visit, now) <= case.right_until
-    return case.state == ObjectionState.NO_AGREEMENT and in_time
+    return case.state == ObjectionState.NO_AGREEMENT and in_time and visit.terms.remedy is not Remedy.NONE
 
 
 def _today(visit: Visit, now: datetime) -> date:

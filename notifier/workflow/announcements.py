@@ -13,14 +13,14 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain import window
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, ChangeState, Need, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Change, Customer, Notice, NoticeChange
-from notifier.workflow import audience, audit, calendars, changes, deliveries, listing, notices, rolls, settings
+from notifier.workflow import audience, audit, changes, deliveries, listing, notices, rolls, settings
 from notifier.workflow.audience import Seat
+from notifier.workflow.earliest import Earliest, deciding, earliest, refuse_early
 from notifier.workflow.rolls import Roll
 
 
@@ -30,9 +30,19 @@ class Plan:
     window opens. `services` are the slugs of what the changes concern."""
 
     seats: tuple[Seat, ...]
-    earliest: date
+    start: Earliest
     opens_window: bool
     services: frozenset[str]
+
+    @property
+    def earliest(self) -> date:
+        """The earliest start."""
+        return self.start.day
+
+    @property
+    def deciding(self) -> tuple[Seat, ...]:
+        """The customers whose terms allow none earlier."""
+        return deciding(self.start, self.seats)
 
     @property
     def included(self) -> tuple[Seat, ...]:
@@ -77,7 +87,7 @@ def plan(session: Session, concerned: Sequence[Change], now: datetime) -> Plan:
     services, today = _scope(session, concerned, now)
     seats = tuple(audience.seats(session, services, today))
     opens = any(c.opens_window for c in concerned)
-    return Plan(seats, _earliest(session, _terms_of(seats), opens, now), opens, services)
+    return Plan(seats, earliest(session, _terms_of(seats), opens, now), opens, services)
 
 
 def _terms_of(seats: Iterable[Seat]) -> Iterable[Terms]:
@@ -90,13 +100,6 @@ def _scope(session: Session, concerned: Sequence[Change], now: datetime) -> tupl
     """The services these changes touch, and the processor's civil day: what decides who is owed a notice."""
     services = {s for c in concerned for s in changes.services_of(session, changes.items_of(session, c))}
     return frozenset(services), now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
-
-
-def _earliest(session: Session, terms: Iterable[Terms], opens: bool, now: datetime) -> date:
-    if not opens:
-        return now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
-    asked = set(terms) or {settings.default_terms(session)}
-    return max(window.earliest_planned_start(t, now, calendars.day_off(t)) for t in asked)
 
 
 def make_known(
@@ -116,7 +119,8 @@ def announce(
     letters, moves the changes, and publishes a new edition, all in this one transaction.
 
     Raises Refusal nothing_to_announce, no_such_move, being_announced, incomplete, start_missing, start_too_early
-    (with the earliest date every customer's terms allow), no_notice_contact (naming every customer).
+    (with the earliest date every customer's terms allow, and whose terms decide it), no_notice_contact (naming every
+    customer).
     """
     concerned = _ready(session, refs, now)
     planned = plan(session, concerned, now)
@@ -219,7 +223,8 @@ def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> Non
         if seat.included:
             terms[id(seat.terms)] = seat.terms
             nobody += [] if seat.contacts else [seat]
-    _refuse_early(concerned, _earliest(session, terms.values(), any(c.opens_window for c in concerned), now))
+    first = earliest(session, terms.values(), any(c.opens_window for c in concerned), now)
+    refuse_early(concerned, first, audience.seats(session, services, today))
     rolls.refuse_unreachable(nobody)
 
 
@@ -254,7 +259,8 @@ def finish(session: Session, number: int, roll: Roll, *, actor: Actor, now: date
     for change in concerned:
         _refuse_unready(session, change, now)
     opens = any(c.opens_window for c in concerned)
-    _refuse_early(concerned, _earliest(session, roll.terms, opens, now))
+    first = earliest(session, roll.terms, opens, now)
+    refuse_early(concerned, first, audience.seats(session, *_scope(session, concerned, now)))
     rolls.close(session, announcement, roll, now)
     _made_known(session, announcement, concerned, actor=actor, now=now)
     return True
@@ -318,16 +324,8 @@ def show(
 
 def refuse_unfit(concerned: Sequence[Change], planned: Plan) -> None:
     """Raises Refusal start_missing, start_too_early or no_notice_contact where these changes cannot be announced so."""
-    _refuse_early(concerned, planned.earliest)
+    refuse_early(concerned, planned.start, planned.seats)
     rolls.refuse_unreachable(planned.included)
-
-
-def _refuse_early(concerned: Sequence[Change], earliest: date) -> None:
-    for change in concerned:
-        if change.planned_start is None:
-            raise Refusal("start_missing")
-        if change.opens_window and change.planned_start < earliest:
-            raise Refusal("start_too_early", start=change.planned_start, earliest=earliest)
 
 
 def write(

@@ -11,7 +11,7 @@ from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import NOTICE, NoticeState
-from notifier.domain.terms import Authorisation, Terms
+from notifier.domain.terms import Terms
 from notifier.tables import Change, Notice, NoticeChange
 from notifier.workflow import audit, notices
 
@@ -53,7 +53,7 @@ def consent(
 def consent_asked(session: Session, notice: Notice) -> list[tuple[NoticeChange, Change]]:
     """The changes of a notice to which the customer may still say yes or no: its terms are specific, the change opens
     a window, and it is neither taken back nor released to this customer."""
-    if Terms.from_json(notice.terms).authorisation is not Authorisation.SPECIFIC:
+    if not Terms.from_json(notice.terms).needs_yes:
         return []
     rows = session.exec(
         select(NoticeChange, Change).join(Change, col(Change.id) == col(NoticeChange.change_id))

@@ -25,6 +25,7 @@ from notifier.domain.states import CHANGE, ChangeState, NoticeState
 from notifier.tables import Announcement, Change, ChangeItem, Correction, Countersignature, Notice, NoticeChange
 from notifier.workflow import announcements, audit, changes, deliveries, listing, notices, people
 from notifier.workflow.announcements import Plan
+from notifier.workflow.earliest import in_words
 
 ACT = "correct"
 
@@ -126,7 +127,8 @@ def _refuse_start(session: Session, change: Change, start: date | None, now: dat
         raise Refusal("start_missing")
     planned = announcements.plan(session, [change], now)
     if planned.opens_window and start < planned.earliest:
-        raise Refusal("start_too_early", start=start, earliest=planned.earliest)
+        words = in_words(planned.deciding)
+        raise Refusal("start_too_early", start=start, earliest=planned.earliest, details=[words] if words else [])
 
 
 def _inform(

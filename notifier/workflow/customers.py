@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
-from notifier.domain.terms import Terms
+from notifier.domain.terms import Terms, check
 from notifier.tables import Contact, Customer, CustomerService, Service
 from notifier.workflow import audit, calendars, register, settings
 
@@ -57,7 +57,7 @@ def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, 
     """Takes customers in by their reference: (new, updated). One act in the log, with how many.
 
     A contact the entry no longer names is retired, not deleted: letters it received stay proven.
-    Raises Refusal bad_value for a zone or a holiday calendar nobody knows.
+    Raises Refusal bad_value for terms that cannot be (`domain.terms.check`), a zone or a holiday calendar nobody knows.
     """
     known = {c.ref: c for c in session.exec(select(Customer))}
     added = updated = 0
@@ -78,6 +78,7 @@ def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, 
 
 def check_terms(session: Session, entry: CustomerEntry) -> Terms:
     """The terms an entry means, with the defaults. Raises Refusal bad_value."""
+    check(entry.terms)
     terms = settings.terms_of(session, entry.terms, entry.country, entry.subdivision)
     calendars.check_zone(terms.zone)
     for each in terms.holiday_sets:

@@ -15,7 +15,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.states import NOTICE, ChangeState, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Change, Notice, NoticeChange
-from notifier.workflow import announcements, audit, calendars, notices
+from notifier.workflow import announcements, audit, notices, reckoning
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _runs_until(session: Session, notice: Notice, now: datetime) -> date:
     """The last day this customer has so far, or yesterday's where that is over: nothing is extended into the past."""
     terms = Terms.from_json(notice.terms)
     row = notices.window_of(session, notice)
-    promised = notice.promised_last_day or rules.promised(terms, now, calendars.day_off(terms)).last_day
+    promised = notice.promised_last_day or reckoning.promised(session, notice, now).last_day
     day = max(row.last_day, notice.promised_last_day or row.last_day) if row else promised
     return max(day, now.astimezone(ZoneInfo(terms.zone)).date())
 

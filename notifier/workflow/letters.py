@@ -30,7 +30,7 @@ from notifier.domain.letters import (
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
-from notifier.domain.terms import Authorisation, DayKind, Terms
+from notifier.domain.terms import Terms
 from notifier.tables import (
     Change,
     Customer,
@@ -101,11 +101,12 @@ def preview(
     head = envelope(settings.organisation(session), LetterKind.CHANGE_ANNOUNCED, language,
                     contact.name if contact else "", contact.email if contact else "", sender)
     opens = any(c.opens_window for c in concerned)
-    promise = window_rules.promised(seat.terms, now, calendars.day_off(seat.terms, language))
+    about = told(session, concerned, head["organisation"].zone)
+    promise = window_rules.promised(seat.terms, now, calendars.day_off(seat.terms), starts_on=about.starts_on)
     last_day, why = (promise.last_day, promise.why) if opens else (None, ())
     newest = listing.newest(session)
     return notice_facts(
-        head, addressed(seat.customer), seat.terms, told(session, concerned, head["organisation"].zone), last_day, why,
+        head, addressed(seat.customer), seat.terms, about, last_day, why,
         announcement="A-…", thread="preview", link=f"{sender.base_url}/n/{links.MASK}",
         edition=(newest.n if newest else 0) + 1, edition_sha256="…", audit_head=audit.head(session).hash,
         services=services(session), reason="",
@@ -131,6 +132,12 @@ class Told:
     opens_window: frozenset[str]
     start_was: date | None
     documents: tuple[Shown, ...]
+
+    @property
+    def starts_on(self) -> date | None:
+        """The last planned start of those that open a window; None where none is fixed."""
+        fixed = (c.planned_start for c in self.changes if c.ref in self.opens_window and c.planned_start)
+        return max(fixed, default=None)
 
 
 def told(session: Session, concerned: Sequence[Change], zone: str) -> Told:
@@ -170,10 +177,8 @@ def notice_facts(
     """What every letter about an announcement says, sent or only shown; `own` is what the letter itself adds."""
     return NoticeFacts(
         **envelope, **own, customer=customer, changes=about.changes, opens_window=about.opens_window,
-        window_days=terms.window_days, specific=terms.authorisation is Authorisation.SPECIFIC, last_day=last_day,
-        zone=terms.zone, why=why, termination_days=terms.termination_days, start_was=about.start_was,
+        terms=terms, last_day=last_day, zone=terms.zone, why=why, start_was=about.start_was,
         documents=about.documents,
-        business_days=terms.day_kind is DayKind.BUSINESS,
         in_effect_on=next((c.in_effect_on for c in about.changes), None),
     )
 
@@ -194,7 +199,7 @@ def _objection(
         changes=tuple(listing.published(session, c, zone) for c in objections.changes_of(session, objection)),
         filed_at=objection.filed_at, zone=terms.zone, in_time=objection.in_time, text=objection.text,
         words=delivery.words, link=f"{sender.base_url}/o/{token}", right_until=objection.right_until,
-        right_days=terms.termination_days,
+        terms=terms,
         service=_ended_service(session, ended[1].name if ended and ended[1] else "", bool(ended)),
         ends_on=ended[0].ends_on if ended else None, services=services(session),
     )

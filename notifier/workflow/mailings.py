@@ -178,12 +178,13 @@ class _Batch:
         concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
             if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
-        last_day, why = self._last_day(notice, row, terms)
+        about = self._told(tuple(concerned), organisation.zone)
+        last_day, why = self._last_day(notice, row, terms, about.starts_on)
         token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
         correction = self._correction(notice.announcement_id, row, concerned)
         facts = letters.notice_facts(
             letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
-            letters.addressed(notice), terms, self._told(tuple(concerned), organisation.zone), last_day, why,
+            letters.addressed(notice), terms, about, last_day, why,
             announcement=made.ref, thread=made.uid, link=f"{self._sender.base_url}/n/{token}",
             edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
             services=self._common.get("services", lambda: letters.services(self._session)),
@@ -213,7 +214,9 @@ class _Batch:
 
         return self._common.get(("told", concerned), read)
 
-    def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
+    def _last_day(
+        self, notice: Any, row: Claimed, terms: Terms, starts_on: date | None
+    ) -> tuple[date | None, tuple[Sentence, ...]]:
         if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
             return None, ()
         running = self._windows.get(notice.window_id)
@@ -221,8 +224,8 @@ class _Batch:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
         sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
-        promise = self._common.get(("promise", notice.terms, row.language, sent_on), lambda: rules.promised(
-            terms, self._now, calendars.day_off(terms, row.language)))
+        promise = self._common.get(("promise", notice.terms, sent_on, starts_on), lambda: rules.promised(
+            terms, self._now, calendars.day_off(terms), starts_on=starts_on))
         if notice.promised_last_day is not None:
             promise = rules.until(promise, notice.promised_last_day)
         if running is not None and running.last_day > promise.last_day:

@@ -14,10 +14,9 @@ from notifier.domain.letters import NOTICE_LETTERS, LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
-from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, calendars, deliveries
+from notifier.workflow import alerts, audit, deliveries, reckoning
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -284,10 +283,7 @@ def stands(session: Session, notice_id: int) -> bool:
 def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
-    terms = Terms.from_json(notice.terms)
-    day_off = calendars.day_off(terms)
-    computed = rules.window(terms, received_at, day_off)
-    counts = computed
+    computed = counts = reckoning.reckon(session, notice, received_at)
     if notice.promised_last_day is not None:
         counts = rules.later(counts, rules.until(counts, notice.promised_last_day))
     before = window_of(session, notice)
@@ -297,9 +293,7 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
             return before
-    inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
-              "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
-    row = keep_window(session, notice, counts, inputs, reason, now=now)
+    row = keep_window(session, notice, counts, reckoning.inputs(session, notice, received_at), reason, now=now)
     _tell_if_longer(session, notice, row, before, now=now)
     return row
 
@@ -311,7 +305,7 @@ def keep_window(
     row = NoticeWindow(
         notice_id=notice.id or 0, inputs=dict(inputs), receipt_day=counts.receipt_day, nominal=counts.nominal,
         last_day=counts.last_day, ends_at=counts.ends_at, zone=counts.zone, why=[s.to_json() for s in counts.why],
-        versions=calendars.versions(), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
+        versions=reckoning.versions(session), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
     )
     session.add(row)
     session.flush()

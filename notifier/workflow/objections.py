@@ -20,7 +20,7 @@ from notifier.domain.people import Actor, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import OBJECTION, Need, ObjectionState
-from notifier.domain.terms import Terms
+from notifier.domain.terms import Remedy, Terms
 from notifier.tables import (
     Change,
     Customer,
@@ -33,7 +33,7 @@ from notifier.tables import (
     Service,
     Termination,
 )
-from notifier.workflow import audit, changes, deliveries, notices, people, register, settings
+from notifier.workflow import audit, changes, deliveries, notices, people, reckoning, register, settings
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread over the phone
 
@@ -75,7 +75,7 @@ def file(
     objection = Objection(
         uid=uid, ref="O-" + "".join(secrets.choice(_ALPHABET) for _ in range(7)), notice_id=notice_id,
         contact_id=contact_id, state=ObjectionState.FILED, nonce=nonce, channel=filing.channel, filed_at=now,
-        in_time=rules.in_time(now, window.ends_at if window else None),
+        in_time=reckoning.start_is_open(session, notice) or rules.in_time(now, window.ends_at if window else None),
         window_ends_at=window.ends_at if window else None, filer_name=filing.name.strip()[:200],
         filer_function=filing.function.strip()[:200], filer_email=filing.email.strip(), language=filing.language,
         text=text,
@@ -169,7 +169,8 @@ def terminate(
     objection = get(session, ref, lock=True)
     today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
     over = objection.right_until is not None and today > objection.right_until
-    if objection.state != ObjectionState.NO_AGREEMENT or (over and actor.kind is Kind.CONTACT):
+    unowed = over or Terms.from_json(session.get_one(Notice, objection.notice_id).terms).remedy is Remedy.NONE
+    if objection.state != ObjectionState.NO_AGREEMENT or (unowed and actor.kind is Kind.CONTACT):
         raise Refusal("not_terminable")  # a late declaration by letter is for people to accept or not
     affected = affected_services(session, objection)
     if service and service not in affected:

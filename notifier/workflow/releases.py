@@ -20,7 +20,7 @@ from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, ChangeState, Need
-from notifier.domain.terms import Authorisation, Terms
+from notifier.domain.terms import EmergencyRule, Terms
 from notifier.tables import (
     Change,
     Customer,
@@ -35,6 +35,7 @@ from notifier.tables import (
 )
 from notifier.workflow import (
     audit,
+    calendars,
     changes,
     deliveries,
     exclusions,
@@ -120,13 +121,14 @@ def _facts(
     return gate.Facts(
         change_state=change.state, planned_start=change.planned_start, today=today,
         today_there=today_there, now=now, opens_window=change.opens_window,
-        specific=terms.authorisation is Authorisation.SPECIFIC,
+        specific=terms.needs_yes,
         services=concerned if bought is None else bought & concerned,
         notice_state=notice.state, receipt_day=row.receipt_day if row else None, notice_days=terms.notice_days,
-        informed_enough_on=window.earliest_start(terms, row.receipt_day) if row else None,
+        informed_enough_on=window.earliest_start(terms, row.receipt_day, calendars.day_off(terms)) if row else None,
         window_ends_at=row.ends_at if row else None, last_day=row.last_day if row else None,
         consent=part.consent, objections=objections_of(session, change, notice.customer_id),
-        contract_end=customer.contract_end, overridden=overridden,
+        contract_end=customer.contract_end, window_holds=terms.holds_up,
+        emergency=terms.emergency_rule is not EmergencyRule.NONE, overridden=overridden,
     )
 
 

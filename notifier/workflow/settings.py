@@ -55,11 +55,20 @@ def default_terms(session: Session) -> Terms:
     return Terms.from_json(_under(session, "terms.", set(Terms.__dataclass_fields__)))
 
 
+def extra_holidays(session: Session) -> list[str]:
+    """The organisation's further holidays, which count for every customer, as ISO dates in order."""
+    row = session.get(Setting, "terms.extra_holidays")
+    return sorted(row.value) if row else []
+
+
 def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
-    """A customer's terms: its own, over the defaults. The holidays of its place join the seat's
-    (reference B2.5: the union of both), unless its own terms name the sets."""
+    """A customer's terms: its own, over the defaults. The holidays of its place join the seat's, and its own further
+    holidays the organisation's (reference B2.5: the union of both), unless its own terms name the sets."""
     base = default_terms(session)
     whole = base.to_json() | dict(own)
+    if "silence" not in own and whole["authorisation"] != base.authorisation:
+        whole.pop("silence")  # what silence means follows the authorisation
+    whole["extra_holidays"] = sorted({*base.to_json()["extra_holidays"], *own.get("extra_holidays", ())})
     if "holiday_sets" not in own and country:
         place = str(HolidaySet(country, subdivision))
         whole["holiday_sets"] = list(dict.fromkeys([*base.to_json()["holiday_sets"], place]))
@@ -71,7 +80,8 @@ def differing(
 ) -> dict[str, tuple[Any, Any]]:
     """Where the environment says something other than the table: key -> (environment, table)."""
     wanted = _flat(organisation, terms, language, secrecy)
-    held = {SECRECY: False} | {row.key: row.value for row in session.exec(select(Setting))}
+    plain = {f"terms.{name}": value for name, value in Terms().to_json().items()}  # some are younger than the table
+    held = {SECRECY: False} | plain | {row.key: row.value for row in session.exec(select(Setting))}
     return {key: (value, held.get(key)) for key, value in wanted.items() if held.get(key) != value}
 
 

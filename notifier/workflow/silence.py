@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor
 from notifier.domain.states import NOTICE, NoticeState
-from notifier.domain.terms import Authorisation, Terms
+from notifier.domain.terms import Terms
 from notifier.tables import Notice, NoticeChange, NoticeWindow, Objection
 from notifier.workflow import audit
 
@@ -16,8 +16,8 @@ CHUNK = 500  # notices a round: the rest follows a second later
 
 
 def note_ended(session: Session, *, actor: Actor, now: datetime) -> int:
-    """Notes every window that has ended since the last round, with what it meant: `consent` by silence under a
-    general authorisation, `objected`, `none` under a specific one, which takes a yes. Returns how many."""
+    """Notes every window that has ended since the last round, with what it meant: `consent` by silence where the terms
+    say so, `objected`, `none` where they take a yes. Returns how many."""
     counting = select(NoticeChange.notice_id).where(col(NoticeChange.superseded_at).is_(None))
     rows = session.exec(
         select(Notice, NoticeWindow).join(NoticeWindow, col(NoticeWindow.id) == col(Notice.window_id))
@@ -38,4 +38,4 @@ def _meaning(session: Session, notice: Notice) -> str:
     if session.exec(select(Objection.id).where(Objection.notice_id == notice.id).limit(1)).first() is not None:
         return "objected"
     terms = Terms.from_json(notice.terms)
-    return "none" if terms.authorisation is Authorisation.SPECIFIC else "consent"
+    return "none" if terms.needs_yes else "consent"

@@ -20,8 +20,8 @@ from notifier.domain.letters import (
 )
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
-from notifier.domain.sentences import N_
-from notifier.domain.terms import Terms
+from notifier.domain.sentences import Fact, Name, Sentence
+from notifier.domain.terms import Authorisation, Terms
 from notifier.domain.transfers import Transfer
 
 ORGANISATION = Organisation(
@@ -68,12 +68,19 @@ EASTWIND = SOUTHWIND.with_(
 )
 
 
-def day_off(day: date) -> str | None:
+def day_off(day: date) -> Fact | None:
     """Weekends, and Easter 2026."""
-    easter = {date(2026, 4, 3): N_("Good Friday"), date(2026, 4, 6): N_("Easter Monday")}
+    place = Name((("en", "Zürich"),))
+    easter = {
+        date(2026, 4, n): Sentence("%(holiday)s in %(place)s", {"holiday": Name(tuple(names.items())), "place": place})
+        for n, names in ((3, {"en": "Good Friday", "de": "Karfreitag", "fr": "Vendredi saint", "it": "Venerdì Santo"}),
+                         (6, {"en": "Easter Monday", "de": "Ostermontag", "fr": "Lundi de Pâques",
+                              "it": "Lunedì di Pasqua"}))
+    }
     return easter.get(day) or ("weekend" if day.weekday() >= 5 else None)
 
 
+SPECIFIC = Terms(authorisation=Authorisation.SPECIFIC)
 PROMISE = window.promised(Terms(), ANNOUNCED, day_off)
 
 
@@ -115,8 +122,8 @@ def notice(kind: LetterKind = LetterKind.CHANGE_ANNOUNCED, language: str = "en",
     """Facts of a letter about an announcement: one addition that opens a window, unless told otherwise."""
     told: dict[str, Any] = {
         "customer": CUSTOMER, "announcement": "A-7", "changes": (ADD,), "opens_window": frozenset({ADD.ref}),
-        "window_days": 30, "specific": False, "last_day": PROMISE.last_day, "zone": PROMISE.zone,
-        "why": PROMISE.why, "termination_days": 30, "link": LINK, "edition": 12,
+        "terms": Terms(), "last_day": PROMISE.last_day, "zone": PROMISE.zone,
+        "why": PROMISE.why, "link": LINK, "edition": 12,
         "edition_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "audit_head": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
         "services": SERVICES,
@@ -147,7 +154,7 @@ def objection(
         "customer": CUSTOMER, "objection": "O-3", "changes": (ADD,), "zone": "Europe/Zurich", "in_time": True,
         "filed_at": datetime(2026, 3, 20, 14, 5, tzinfo=UTC),
         "text": "We do not want our clients' data to leave Switzerland.\n\nWhat can you offer us?",
-        "words": "", "link": CASE, "services": SERVICES,
+        "words": "", "link": CASE, "services": SERVICES, "terms": Terms(),
     }
     agreed = "Your data stays in Zürich until 31 December 2026.\nWe tell you three months before that ends."
     special: dict[LetterKind, dict[str, Any]] = {

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notifier.domain.letters import Addressee, LetterKind, NoticeFacts
+from notifier.domain.terms import Terms
 from notifier.mail import forms, render
 from notifier.mail.forms import Press
 from tests.mail import sample_letters
@@ -73,7 +74,8 @@ def test_whatever_a_customer_is_called(name: str, other: str, signed_on: date | 
 
 def test_letters_with_other_shared_facts_never_come_from_the_same_form() -> None:
     press, facts = Press(), _facts(LetterKind.CHANGE_ANNOUNCED, "en")
-    for other in (facts, replace(facts, window_days=45), replace(facts, specific=True), replace(facts, why=()),
+    for other in (facts, replace(facts, terms=Terms(window_days=45)), replace(facts, terms=sample_letters.SPECIFIC),
+                  replace(facts, why=()),
                   replace(facts, reply_to="other@beispiel.example"), replace(facts, changes=facts.changes * 2)):
         for number in range(1, 5):
             _same(press, _for(other, "Plain AG", "Lea", None, number))
@@ -84,7 +86,7 @@ def test_forms_are_kept_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     press, facts = Press(), _facts(LetterKind.CHANGE_ANNOUNCED, "en")
     for days in range(30, 60):
         for number in (1, 2, 3):
-            _same(press, _for(replace(facts, window_days=days), "Plain AG", "Lea", None, number))
+            _same(press, _for(replace(facts, terms=Terms(window_days=days)), "Plain AG", "Lea", None, number))
         assert sum(map(len, press.kept.values())) <= 4
 
 

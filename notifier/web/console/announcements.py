@@ -35,7 +35,7 @@ from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
 from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply
+from notifier.workflow import announcements, changes, deliveries, earliest, extensions, letters, register, reply
 from notifier.workflow.announcements import Plan
 from notifier.workflow.audience import Seat
 
@@ -101,6 +101,11 @@ class Preview:
     seat: Seat | None
     language: str
     letter: render.Letter | None
+
+    @property
+    def decided(self) -> Sentence | None:
+        """Whose terms allow no earlier start."""
+        return earliest.in_words(self.plan.deciding)
 
 
 def _preview(db: Session, chosen: Sequence[Change], customer: str, language: str, now: datetime) -> Preview:

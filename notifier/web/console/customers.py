@@ -32,15 +32,30 @@ TERM_NAMES: Mapping[str, str] = {
     "clock_start": N_("Clock starts with"),
     "authorisation": N_("Authorisation"), "notify": N_("Contacts written to"),
     "termination_days": N_("Days to terminate after no agreement"),
+    "silence": N_("Silence means"), "remedy": N_("Without agreement, what may be terminated"),
+    "decides": N_("Without agreement, who decides"), "refund": N_("Fees paid in advance"),
+    "reminder_days": N_("Reminder, days before the last day"), "emergency_rule": N_("Emergency rule"),
+    "window_runs": N_("Time to object and start"), "notice_day_kind": N_("Days of notice counted"),
 }
 TERM_VALUES: Mapping[str, str] = {
     "calendar": N_("calendar days"), "business": N_("working days"),
     "legal_day": N_("the day it arrives"),
     "business_hours": N_("the next working day, if it arrives after 17:00 or on a day off"),
-    "receipt": N_("receipt"), "sending": N_("sending"),
-    "general": N_("general: silence after a proven notice is consent"),
-    "specific": N_("specific: nothing without a yes"), "all": N_("all at once"), "in_order": N_("one after the other"),
+    "receipt": N_("receipt"), "sending": N_("sending"), "notice_date": N_("the date of the notice"),
+    "posting": N_("the day it is posted on the list"),
+    "general": N_("general"), "specific": N_("specific: nothing without a yes"),
+    "all": N_("all at once"), "in_order": N_("one after the other"),
+    "consent": N_("consent, after a proven notice"), "nothing": N_("nothing: it takes a yes"),
+    "affected_service": N_("the affected service"), "whole_contract": N_("the whole contract"),
+    "none": N_("nothing"), "customer": N_("the customer"), "processor": N_("we"), "either": N_("either side"),
+    "pro_rata": N_("given back for the time after"), "unstated": N_("not said"),
+    "refund=none": N_("not given back"), "emergency_rule=none": N_("none"),
+    "soon_as_practicable": N_("notice as soon as practicable, where security or running depends on it"),
+    "before_start": N_("the time to object is over before the start"),
+    "until_start": N_("the time to object lasts until the start"),
+    "past_start": N_("the time to object runs beside the start and does not hold it up"),
 }
+"""By value; by name and value where a value means another thing under another name."""
 
 
 @bp.get("/customers")
@@ -77,9 +92,14 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
 def _in_words(terms: Terms) -> dict[str, str]:
     """The terms as messages and plain values, lists joined."""
     return {
-        name: ", ".join(map(str, value)) if isinstance(value, list) else TERM_VALUES.get(str(value), str(value))
+        name: ", ".join(map(str, value)) if isinstance(value, list) else term_in_words(name, str(value))
         for name, value in terms.to_json().items()
     }
+
+
+def term_in_words(name: str, value: str) -> str:
+    """One term's value as a message; a number or a name as it stands."""
+    return TERM_VALUES.get(f"{name}={value}", TERM_VALUES.get(value, value))
 
 
 def _notices(db: Session, customer: Customer) -> list[tuple[Notice, Announcement, NoticeWindow | None]]:
