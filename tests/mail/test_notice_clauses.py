@@ -14,12 +14,15 @@ from lxml import html
 
 from notifier import text
 from notifier.domain import transfers
+from notifier.domain.clauses import Clauses
 from notifier.domain.letters import LetterKind, NoticeFacts, Shown
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import LISTS, NOT_RECORDED, EngagementValue
+from notifier.domain.terms import Authorisation, DayKind, Decides, Refund, Remedy, Silence, Terms
 from notifier.domain.transfers import Transfer
 from notifier.mail.render import Letter, render
 from tests.mail import sample_letters as sample
+from tests.mail.test_letters import words
 
 OLD = EngagementValue(
     ref="nimbus", legal_name="Nimbus Rechenzentrum GmbH", also_known_as=("Nimbus",),
@@ -230,3 +233,88 @@ def test_forty_changes_in_full_stay_below_what_mail_programs_clip(change: Any, l
     message.add_alternative(letter.html, subtype="html")
     sizes = len(letter.text.encode()), len(letter.html.encode()), len(message.as_bytes(policy=SMTP))
     assert sizes[0] < 100_000 and sizes[1] < 100_000, sizes
+
+
+WAYS = (
+    "on this page, without an account:", "by e-mail to %(address)s (a reply to this letter is enough)",
+    "by letter to %(name)s, %(address)s",
+)
+FORM = (
+    "Text form is enough: you need no signature, and it costs you nothing. We ask for your reasons of data protection, "
+    "so that we can look for a solution. We take up every objection and turn none away for its reasons."
+)
+LATER = (
+    "If it is shown to have reached you later than assumed here, your last day moves later; it never moves earlier. "
+    "Your page always shows the day that counts."
+)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", OPENING)
+def test_the_right_to_object_how_until_when_and_what_follows(case: str, language: str) -> None:
+    facts = facts_of(case, language)
+    clauses = Clauses(facts.terms, facts.customer.name)
+    day = text.day(sample.PROMISE.last_day, language)
+    named = text.gettext(language)("%(day)s, 24:00 (%(zone)s)") % {"day": day, "zone": facts.zone}
+    assert day in render(facts).subject
+    holds(
+        facts, told("Your right to object", language),
+        told("until the end of %(day)s (24:00, %(zone)s)", language, day=day, zone=facts.zone), named,
+        told(WAYS[0], language), f"{facts.link}/object", told(WAYS[1], language, address=facts.reply_to),
+        told(WAYS[2], language, name=facts.organisation.legal_name, address=facts.organisation.address),
+        told(FORM, language), *(text.say(s, language) for s in (clauses.silence, *clauses.objecting, *clauses.period)),
+        told("How your last day was found", language), told(LATER, language),
+        *(text.say(sentence, language, facts.zone) for sentence in facts.why),
+        told("A change starts for you only when nothing stands against it any more. We write to you when it applies.",
+             language),
+    )
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", OPENING)
+@pytest.mark.parametrize("own", [
+    {"remedy": Remedy.WHOLE_CONTRACT, "refund": Refund.PRO_RATA}, {"remedy": Remedy.NONE},
+    {"decides": Decides.EITHER, "refund": Refund.NONE}, {"decides": Decides.PROCESSOR, "day_kind": DayKind.BUSINESS},
+], ids=["whole", "no right", "either", "processor"])
+def test_the_block_goes_by_the_customers_own_terms_in_every_letter(
+    own: dict[str, Any], case: str, language: str
+) -> None:
+    facts = facts_of(case, language, terms=Terms(**own))
+    clauses = Clauses(facts.terms, facts.customer.name)
+    holds(facts, *(text.say(s, language) for s in (clauses.silence, *clauses.objecting, *clauses.period)))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", OPENING)
+@pytest.mark.parametrize("own", [{"authorisation": Authorisation.SPECIFIC}, {"silence": Silence.NOTHING}],
+                         ids=["specific", "silence means nothing"])
+def test_consent_is_asked_for_where_silence_is_none(own: dict[str, Any], case: str, language: str) -> None:
+    facts = facts_of(case, language, terms=Terms(**own))
+    clauses = Clauses(facts.terms, facts.customer.name)
+    holds(
+        facts, told("Your consent", language), text.say(clauses.silence, language),
+        told("Say yes or no in any of these ways:", language), facts.link, told(WAYS[0], language),
+        told(WAYS[1], language, address=facts.reply_to),
+        told("Text form is enough: you need no signature, and it costs you nothing. If you say no, please tell us why, "
+             "so that we can look for a solution with you.", language),
+    )
+    for body in said(render(facts)):
+        assert told("Your right to object", language) not in body and f"{facts.link}/object" not in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", CASES)
+def test_a_letter_that_only_informs_promises_no_right_and_no_day(case: str, language: str) -> None:
+    facts = facts_of(case, language, last_day=None, why=(), opens_window=frozenset())
+    holds(facts, told("This letter is for your information; there is nothing you need to do.", language))
+    for body in said(render(facts)):
+        assert told("Your right to object", language) not in body and "/object" not in body
+        assert told("How your last day was found", language) not in body and "24:00" not in body
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("case", OPENING)
+@pytest.mark.parametrize("own", [{}, {"authorisation": Authorisation.SPECIFIC}], ids=["general", "specific"])
+def test_text_and_html_say_the_same_words(own: dict[str, Any], case: str, language: str) -> None:
+    in_html, in_text = words(render(facts_of(case, language, terms=Terms(**own))))
+    assert in_html == in_text
