@@ -159,12 +159,14 @@ class ObjectionFacts(Envelope):
 
 @dataclass(frozen=True)
 class StaffFacts(Envelope):
-    """Letters to the processor's own people: what happened, to what, and the console page to look at."""
+    """Letters to the processor's own people: what happened, to what, and the console page to look at. `awaited` says
+    that the letter which failed gives a notice, and nothing else has given it."""
 
     subject_ref: str
     customer_name: str
     words: str
     link: str
+    awaited: bool = False
 
 
 Facts = NoticeFacts | ObjectionFacts | StaffFacts

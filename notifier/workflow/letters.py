@@ -30,6 +30,7 @@ from notifier.domain.letters import (
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
+from notifier.domain.states import NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import (
     Change,
@@ -47,6 +48,7 @@ from notifier.tables import (
 from notifier.workflow import (
     audit,
     calendars,
+    deliveries,
     evidence,
     links,
     listing,
@@ -225,13 +227,14 @@ def case_link(session: Session, objection: Objection, now: datetime) -> Link:
 
 def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepared:
     subject: Any = session.get(_SUBJECTS[delivery.subject_kind], delivery.subject_id)
-    base = envelope["base_url"]
+    base, awaited = envelope["base_url"], False
     if isinstance(subject, Objection):
         ref, customer = subject.ref, objections.customer_of(session, subject).name
         path = f"/console/objections/{ref}"
     elif isinstance(subject, Delivery):
         notice = session.get(Notice, subject.notice_id) if subject.notice_id else None
         held = session.get(Customer, notice.customer_id) if notice else None
+        awaited = notice is not None and deliveries.gives(subject) and notice.state != NoticeState.GIVEN
         ref, customer, path = subject.to_email, held.name if held else "", f"/console/deliveries/{subject.ref}"
     elif isinstance(subject, Notice):
         ref, customer, path = subject.uid, _addressee(session, subject).name, f"/console/notices/{subject.uid}/by-hand"
@@ -242,7 +245,7 @@ def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepar
     else:
         ref, customer, path = subject.ref, "", f"/console/changes/{subject.ref}"
     facts = StaffFacts(**envelope, thread=delivery.ref, subject_ref=ref, customer_name=customer, words=delivery.words,
-                       link=f"{base}{path}")
+                       link=f"{base}{path}", awaited=awaited)
     return Prepared(facts, ())
 
 
