@@ -20,6 +20,7 @@ from notifier.jobs import queue
 from notifier.mail.transport import Transport
 from notifier.settings import Settings, SettingsError
 from notifier.workflow import reply
+from notifier.workflow import settings as setting_verbs
 from notifier.workflow.letters import Sender
 from notifier.workflow.links import Signer
 
@@ -68,9 +69,10 @@ class House:
         return self.settings.demo and self.settings.mail_transport == "outbox"
 
     def hindrances(self, session: Session, now: datetime) -> list[Refusal]:
-        """Everything about this installation that announcing has to wait for: transport_outbox, reply_unproven. Nothing
-        in a demo, where nobody owns the mailboxes: its outbox counts as delivered, its reply address as read."""
-        found: list[Refusal] = []
+        """Everything about this installation that announcing has to wait for: contact_missing (a notice names whom to
+        ask), transport_outbox, reply_unproven. The last two not in a demo, where nobody owns the mailboxes: its outbox
+        counts as delivered, its reply address as read."""
+        found = [] if setting_verbs.organisation(session).contact.strip() else [Refusal("contact_missing")]
         if self.settings.demo:
             return found
         if self.settings.mail_transport == "outbox":

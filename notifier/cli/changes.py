@@ -83,6 +83,8 @@ def show(ref: str, as_json: bool) -> None:
            "Opens a window": value["opens_window"], "Separable": value["separable"], "Services": value["services"],
            "Announced by": value["announcements"], "Still missing": value["missing"]})
     for block in render.act(told, sold, change.opens_window, "en").blocks:
+        if block.stays:
+            click.echo("\nUnchanged:")
         click.echo("\n" + "; ".join(block.concerns) if block.concerns else "")
         pairs({row.name: f"{row.so_far or '(not recorded)'} → {row.value or '(nothing)'}" if row.changed else row.value
                for row in block.rows})

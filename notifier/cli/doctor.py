@@ -177,7 +177,9 @@ def _organisation(house: House) -> Finding:
         organisation = setting_verbs.organisation(session)
     empty = [name for name in ("legal_name", "address", "contact") if not getattr(organisation, name)]
     if empty:
-        return Finding("organisation", False, f"Letters do not say who writes; still empty: {', '.join(empty)}.")
+        refused = " Announcing is refused without a contact." if "contact" in empty else ""
+        return Finding("organisation", False, "Letters do not say who writes and whom to ask; still empty: "
+                       f"{', '.join(empty)}.{refused} Set it: 'notifier settings set organisation.{empty[0]} …'.")
     return Finding("organisation", True, organisation.legal_name)
 
 

@@ -93,6 +93,15 @@ class Addressee:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """The documents about a change's sub-processors that customers may see on the page of their notice: what each of
+    them answers, as messages. `change` is the change's ref."""
+
+    change: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_previewed (the same, as a test), change_corrected, change_withdrawn, change_in_effect,
     window_extended, window_closing, start_moved, irregular_start.
@@ -103,7 +112,8 @@ class NoticeFacts(Envelope):
     `reason` is the processor's own words where a change is withdrawn. `services` gives the names of the
     services the changes name by slug; `terms` are the customer's own.
     `start_was` is the planned start told before, where the start has moved or is open.
-    `corrected` is what a correction mended: before as it was told, after as it is.
+    `corrected` is what a correction mended: before as it was told, after as it is. `documents` are those customers may
+    see, of each change that has any.
     """
 
     customer: Addressee
@@ -123,6 +133,7 @@ class NoticeFacts(Envelope):
     services: tuple[ListedService, ...] = ()
     start_was: date | None = None
     corrected: tuple[PublishedItem, ...] = ()
+    documents: tuple[Shown, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -166,12 +177,14 @@ class ContactFacts(Envelope):
 
 @dataclass(frozen=True)
 class StaffFacts(Envelope):
-    """Letters to the processor's own people: what happened, to what, and the console page to look at."""
+    """Letters to the processor's own people: what happened, to what, and the console page to look at. `awaited` says
+    that the letter which failed gives a notice, and nothing else has given it."""
 
     subject_ref: str
     customer_name: str
     words: str
     link: str
+    awaited: bool = False
 
 
 Facts = NoticeFacts | ObjectionFacts | ContactFacts | StaffFacts

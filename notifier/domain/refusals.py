@@ -67,6 +67,11 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "reply_unproven": (
         _C, N_("Customers answer to %(address)s, and nobody has proven within the last 30 days that it is read."),
     ),
+    "contact_missing": (
+        _C,
+        N_("Every notice names whom customers can ask. Set the organisation's contact (organisation.contact) before "
+           "you announce."),
+    ),
     "code_wrong": (_I, N_("This is not the code of the newest test mail to %(address)s. Tries left: %(left)s.")),
     "no_code_open": (
         _C,

@@ -23,7 +23,7 @@ from notifier.mail.render import Act
 from notifier.tables import Announcement, Change, Contact, Customer, Link, Notice, NoticeChange, Objection
 from notifier.web import pages
 from notifier.web.access import by_link
-from notifier.workflow import links, listing, register, settings
+from notifier.workflow import letters, links, listing, register, settings
 
 STATES: Mapping[ObjectionState, tuple[str, str]] = {
     ObjectionState.FILED: ("is-info", N_("Received")),
@@ -202,7 +202,7 @@ def act(db: Session, visit: Visit, change: Change) -> Act:
     """A change as letters tell it, in the language of the visit."""
     sold = [ListedService(row.slug, row.name) for row in register.services(db).values()]
     published = listing.published(db, change, visit.organisation.zone)
-    return render.act(published, sold, change.opens_window, pages.language())
+    return render.act(letters.founded(published), sold, change.opens_window, pages.language())
 
 
 def entered(name: str, *, one_line: bool = False) -> str:

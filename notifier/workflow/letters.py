@@ -6,7 +6,7 @@ can put the mask in their place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
@@ -14,7 +14,10 @@ from urllib.parse import quote
 
 from sqlmodel import Session
 
+from notifier.domain import register as register_rules
+from notifier.domain import transfers
 from notifier.domain import window as window_rules
+from notifier.domain.evidence import NAMES, EvidenceKind
 from notifier.domain.letters import (
     STAFF_LETTERS,
     Addressee,
@@ -23,10 +26,13 @@ from notifier.domain.letters import (
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    Shown,
     StaffFacts,
 )
-from notifier.domain.listing import ListedService, Organisation, PublishedChange
+from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
+from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
+from notifier.domain.states import NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import (
     Change,
@@ -48,9 +54,12 @@ from notifier.workflow import (
     calendars,
     changes,
     contact_checks,
+    deliveries,
+    evidence,
     links,
     listing,
     objections,
+    places,
     register,
     reviews,
     settings,
@@ -151,11 +160,12 @@ def envelope(
 @dataclass(frozen=True)
 class Told:
     """The changes a letter speaks of, as it tells them; `opens_window` names those that do, `start_was` the planned
-    start told before."""
+    start told before, `documents` what customers may see."""
 
     changes: tuple[PublishedChange, ...]
     opens_window: frozenset[str]
     start_was: date | None
+    documents: tuple[Shown, ...]
 
     @property
     def starts_on(self) -> date | None:
@@ -166,8 +176,32 @@ class Told:
 
 def told(session: Session, concerned: Sequence[Change], zone: str) -> Told:
     """What letters in this zone tell of these changes now."""
-    return Told(tuple(listing.published(session, change, zone) for change in concerned),
-                frozenset(c.ref for c in concerned if c.opens_window), next((c.start_was for c in concerned), None))
+    published = tuple(listing.published(session, change, zone) for change in concerned)
+    return Told(tuple(map(founded, published)), frozenset(c.ref for c in concerned if c.opens_window),
+                next((c.start_was for c in concerned), None), tuple(_shown(session, published)))
+
+
+def founded(change: PublishedChange) -> PublishedChange:
+    """The change with a word on every place: where a law asks for no basis, that is said too. A pair of which one value
+    has general words keeps to them, so that nothing seems to change that does not."""
+    def whole(value: EngagementValue | None, general: str) -> EngagementValue | None:
+        return value.with_(transfers=transfers.founded(
+            register_rules.places_of(value), value.transfers, general, transfers.current(), places.countries,
+        )) if value else None
+
+    def pair(item: PublishedItem) -> PublishedItem:
+        general = "".join(value.transfer_basis for value in (item.before, item.after) if value)
+        return PublishedItem(whole(item.before, general), whole(item.after, general))
+
+    return replace(change, items=tuple(map(pair, change.items)))
+
+
+def _shown(session: Session, published: Iterable[PublishedChange]) -> Iterable[Shown]:
+    """The documents customers may see of each change that has any."""
+    for change in published:
+        rows = evidence.shown_to_customers(session, [i.after.ref for i in change.items if i.after])
+        if names := tuple(NAMES[EvidenceKind(row.kind)] for row in rows):
+            yield Shown(change.ref, names)
 
 
 def notice_facts(
@@ -178,6 +212,7 @@ def notice_facts(
     return NoticeFacts(
         **envelope, **own, customer=customer, changes=about.changes, opens_window=about.opens_window,
         terms=terms, last_day=last_day, zone=terms.zone, why=why, start_was=about.start_was,
+        documents=about.documents,
         in_effect_on=next((c.in_effect_on for c in about.changes), None),
     )
 
@@ -224,13 +259,14 @@ def case_link(session: Session, objection: Objection, now: datetime) -> Link:
 
 def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepared:
     subject: Any = session.get(_SUBJECTS[delivery.subject_kind], delivery.subject_id)
-    base = envelope["base_url"]
+    base, awaited = envelope["base_url"], False
     if isinstance(subject, Objection):
         ref, customer = subject.ref, objections.customer_of(session, subject).name
         path = f"/console/objections/{ref}"
     elif isinstance(subject, Delivery):
         notice = session.get(Notice, subject.notice_id) if subject.notice_id else None
         held = session.get(Customer, notice.customer_id) if notice else None
+        awaited = notice is not None and deliveries.gives(subject) and notice.state != NoticeState.GIVEN
         ref, customer, path = subject.to_email, held.name if held else "", f"/console/deliveries/{subject.ref}"
     elif isinstance(subject, Contact):
         whose = session.get(Customer, subject.customer_id)
@@ -245,7 +281,7 @@ def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepar
     else:
         ref, customer, path = subject.ref, "", f"/console/changes/{subject.ref}"
     facts = StaffFacts(**envelope, thread=delivery.ref, subject_ref=ref, customer_name=customer, words=delivery.words,
-                       link=f"{base}{path}")
+                       link=f"{base}{path}", awaited=awaited)
     return Prepared(facts, ())
 
 

@@ -35,6 +35,7 @@ from notifier.tables import (
     Customer,
     Delivery,
     Edition,
+    Evidence,
     Link,
     Notice,
     NoticeChange,
@@ -86,10 +87,12 @@ class Common:
         return value
 
 
-# Every act on what was told makes an edition or touches its change; settings and names of services stand by themselves.
+# Every act on what was told makes an edition or touches its change; documents (rows are only ever added), settings and
+# names of services stand by themselves.
 _MARK = sa.select(
     sa.select(sa.func.max(col(Edition.n))).scalar_subquery(),
     sa.select(sa.func.max(col(Change.updated_at))).scalar_subquery(),
+    sa.select(sa.func.max(col(Evidence.id))).scalar_subquery(),
     sa.select(sa.func.max(col(Setting.changed_at))).scalar_subquery(),
     sa.select(sa.func.count()).select_from(Setting).scalar_subquery(),
     sa.select(sa.func.aggregate_strings(col(Service.slug) + " " + col(Service.name), "\n")).scalar_subquery(),

@@ -380,6 +380,13 @@ def test_doctor_finds_a_demo_in_order_but_for_what_does_not_run(demo: Run) -> No
     assert {name for name, ok in checks.items() if not ok} == {"Redis", "clock", "organisation"}
 
 
+def test_without_a_contact_doctor_says_that_announcing_is_refused(demo: Run) -> None:
+    demo("settings", "set", "organisation.contact", "", "--as", "ada@processor.example")
+    said = demo("doctor", status=1).out
+    assert "contact. Announcing is refused without a contact." in said
+    assert "'notifier settings set organisation.legal_name …'" in said
+
+
 def test_doctor_helps_before_the_first_migrate(notifier: Run) -> None:
     assert "run 'notifier migrate'" in notifier("doctor", status=1).out
 

@@ -12,6 +12,7 @@ import pytest
 from sqlmodel import col, select
 
 from notifier import clock
+from notifier.domain.letters import StaffFacts
 from notifier.domain.states import DeliveryState, NoticeState
 from notifier.house import House
 from notifier.jobs import deliver, events
@@ -24,7 +25,7 @@ from notifier.tables import (
     Notice,
     ProviderPost,
 )
-from notifier.workflow import alerts, audit, notices, verify
+from notifier.workflow import alerts, audit, letters, notices, verify
 from notifier.workflow.audit import BatchMove
 from notifier.workflow.customers import ContactEntry
 from tests import factory
@@ -283,6 +284,20 @@ def test_a_thousand_returns_are_not_a_thousand_alerts(
     told = alerted(house, "staff_delivery_failed")
     assert len(told) == 3 and "not written about one by one" in told[-1].words
     assert "not written about one by one" not in told[0].words
+
+
+def test_ops_are_told_that_the_change_does_not_start_only_where_the_notice_hangs_on_the_letter(
+    announced: Callable[..., House],
+) -> None:
+    house = announced()
+    post(house, event(house, "bounce", hard_bounce=True))
+    [alert] = alerted(house, "staff_delivery_failed")
+    with house.database.transaction() as session:
+        facts = letters.prepare(session, alert, house.sender, NOW).facts
+        assert isinstance(facts, StaffFacts) and facts.awaited
+        session.get_one(Delivery, alert.subject_id).kind = "window_extended"
+        facts = letters.prepare(session, alert, house.sender, NOW).facts
+        assert isinstance(facts, StaffFacts) and not facts.awaited
 
 
 def test_a_letter_to_our_own_people_that_fails_begets_no_further_letter(announced: Callable[..., House]) -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from notifier.domain import window
+from notifier.domain.evidence import NAMES, EvidenceKind
 from notifier.domain.letters import (
     STAFF_LETTERS,
     Addressee,
@@ -15,6 +16,7 @@ from notifier.domain.letters import (
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    Shown,
     StaffFacts,
 )
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
@@ -185,6 +187,7 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
         other = {"subject_ref": "legal@exempel.example", "words": "user unknown · 550 5.1.1 no such user here",
                  "link": "https://notices.beispiel.example/console/deliveries/00000000-0000-0000-0000-000000000001",
                  **other}
+        other = {"awaited": kind is LetterKind.STAFF_DELIVERY_FAILED, **other}
     if kind is LetterKind.STAFF_EVENTS_UNREADABLE:
         other = {"subject_ref": "2026-03-03 09:00 UTC", "customer_name": "", "words": "The body is not JSON.",
                  "link": "https://notices.beispiel.example/console/deliveries", **other}
@@ -223,5 +226,8 @@ def contact_check(language: str = "en", **other: Any) -> ContactFacts:
 def several(language: str = "en", **other: Any) -> NoticeFacts:
     """One announcement of every kind of change; the removal informs only."""
     changes = (ADD, REPLACE, REMOVE, MODIFY)
-    told: dict[str, Any] = {"changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref})}
+    told: dict[str, Any] = {
+        "changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref}),
+        "documents": (Shown(ADD.ref, (NAMES[EvidenceKind.SECURITY_REVIEW], NAMES[EvidenceKind.AGREEMENT])),),
+    }
     return notice(language=language, **(told | other))

@@ -345,6 +345,13 @@ def test_folding_keeps_marks_addresses_and_indentation() -> None:
     assert f"  {address}" in lines and "\n\n\n" not in folded
 
 
+def test_ops_are_told_whether_a_notice_hangs_on_the_letter_that_failed() -> None:
+    for awaited, said in ((True, "the change does not start for this customer"), (False, "No notice is undone by it")):
+        letter = render(sample.staff(LetterKind.STAFF_DELIVERY_FAILED, awaited=awaited))
+        in_html, in_text = words(letter)
+        assert said in " ".join(in_text) and in_html == in_text
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_english_letters_read_as_the_golden_ones(kind: LetterKind) -> None:
     letter = render(sample.facts(kind))
