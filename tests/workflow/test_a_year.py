@@ -92,7 +92,7 @@ class Year:
             self.compare_blockers(noon)
 
     def announce(self, number: int, separable: str, at: datetime) -> None:
-        """Proposes for the earliest start by the second implementation, which has to be that of the plan, to the day."""
+        """Proposes for the earliest start by the second implementation, which has to be that of the plan."""
         slug = f"service-{number}"
         told = Told("", separable, None)
         for ref, entry in self.entries.items():
@@ -155,8 +155,8 @@ class Year:
             for at, what, customer, n in due:
                 case = told.cases[customer]
                 if what in ("sent", "bounce"):
-                    event = notices.Happening(self.refs[told.ref, customer, n], "", what, at, f"{told.ref}{customer}{n}",
-                                              "words")
+                    delivery = self.refs[told.ref, customer, n]
+                    event = notices.Happening(delivery, "", what, at, f"{what}:{delivery}", "words")
                     notices.happened(session, event, actor=PROVIDER, now=at)
                     if what == "sent":
                         case.letters[n].arrived = at
