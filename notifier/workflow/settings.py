@@ -68,7 +68,8 @@ def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdiv
 
 def over(base: Terms, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
     """A customer's terms over these defaults, for whoever asks for many. The holidays of its place join the seat's, and
-    its own further holidays the organisation's (reference B2.5: the union of both), unless its own terms name the sets."""
+    its own further holidays the organisation's (reference B2.5: the union of both), unless its own terms name the
+    sets."""
     whole = base.to_json() | dict(own)
     if "silence" not in own and whole["authorisation"] != base.authorisation:
         whole.pop("silence")  # what silence means follows the authorisation

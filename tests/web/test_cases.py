@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from notifier.domain.refusals import Refusal
 from notifier.domain.states import ObjectionState
 from notifier.house import House
 from notifier.jobs import deliver
@@ -130,6 +131,35 @@ def test_a_not_upheld_objection_contradicted_opens_the_right_to_terminate(told: 
     told.client.post(f"{path}/contradict", data={"contradiction": "Encryption is beside the point."})
     assert told.case().state == ObjectionState.NO_AGREEMENT
     assert f'href="{path}/terminate"' in told.client.get(path).text
+
+
+def test_where_the_terms_name_no_remedy_nothing_offers_to_terminate_and_the_form_refuses(
+    tell: Callable[..., Told]
+) -> None:
+    told = tell(terms={"remedy": "none"})
+    path = no_agreement(told)
+    page = told.client.get(path)
+    assert "Your agreement names no right to terminate for this case" in words(page)
+    assert f"{path}/terminate" not in page.text
+    sent = {"service": "platform", "ends_on": "2026-06-30", "step": "file"}
+    for answer in (told.client.get(f"{path}/terminate"), told.client.post(f"{path}/terminate", data=sent)):
+        assert answer.status_code == 409
+    with told.house.database.transaction() as db, pytest.raises(Refusal, match="not open"):
+        objections.terminate(db, told.case().ref, service="platform", ends_on=date(2026, 6, 30), actor=factory.CONTACT,
+                             now=ARRIVED)
+
+
+def test_where_the_terms_name_the_whole_agreement_that_is_what_ends(tell: Callable[..., Told]) -> None:
+    told = tell(terms={"remedy": "whole_contract", "refund": "pro_rata"})
+    path = no_agreement(told)
+    assert "You may terminate the whole agreement until the end of" in words(told.client.get(path))
+    page = told.client.get(f"{path}/terminate")
+    assert "given back in proportion" in words(page)
+    form = forms(page)[0]
+    check = told.client.post(form.action, data=form.filled(ends_on="2026-06-30"))
+    told.client.post(forms(check)[0].action, data=forms(check)[0].filled(step="file"))
+    with told.house.database.reading() as db:
+        assert [(row.ends_on, row.service_id) for row in db.exec(select(Termination))] == [(date(2026, 6, 30), None)]
 
 
 def test_terminating_is_checked_before_it_is_declared(told: Told) -> None:

@@ -65,6 +65,32 @@ def test_it_says_what_changes_and_what_silence_and_an_objection_mean(told: Told)
     assert "Counting begins on the day after" in page
 
 
+@pytest.mark.parametrize(("terms", "says", "never"), [
+    ({"remedy": "whole_contract", "decides": "either", "refund": "pro_rata"},
+     ["either of us may terminate the whole agreement", "given back in proportion"], ["affected service"]),
+    ({"remedy": "none", "refund": "none"}, ["names no right to terminate"], ["may terminate", "not given back"]),
+    ({"silence": "nothing"}, ["Under your agreement silence is not consent"], ["silence counts", "specific"]),
+    ({"window_runs": "until_start", "notice_days": 10},
+     ["until the change starts", "Sunday, 3 May 2026"], ["30 days from the day this letter"]),
+    ({"window_runs": "past_start", "window_days": 90},
+     ["may start on its planned day although this period is still running"], []),
+])
+def test_it_says_what_the_terms_of_this_customer_say(
+    tell: Callable[..., Told], terms: dict[str, object], says: list[str], never: list[str]
+) -> None:
+    told = tell(terms=terms)
+    page = words(told.client.get(told.link("acme")))
+    assert [word for word in says if word not in page] == []
+    assert [word for word in never if word in page] == []
+
+
+def test_a_holiday_is_named_with_its_place_in_the_reader_s_language(tell: Callable[..., Told]) -> None:
+    told = tell(terms={"window_days": 32})
+    path = told.link("acme")
+    assert "Friday, 3 April 2026 is Good Friday in Zürich." in words(told.client.get(path))
+    assert "Freitag, 3. April 2026 ist Karfreitag (Zürich)." in words(told.client.get(f"{path}?language=de"))
+
+
 def test_before_proof_it_shows_the_promised_day_and_why(tell: Callable[..., Told]) -> None:
     told = tell(proven=False)
     page = words(told.client.get(told.link("acme")))

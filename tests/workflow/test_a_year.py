@@ -88,11 +88,11 @@ class Year:
         for told in self.told:
             self.happen(told, noon)
             self.clock(told, noon)
-        if n % 23 == 7:
+        if n % 41 == 7:
             self.compare_blockers(noon)
 
     def announce(self, number: int, separable: str, at: datetime) -> None:
-        """Proposes for the earliest start by the second implementation, which has to be that of the plan, to the day."""
+        """Proposes for the earliest start by the second implementation, which has to be that of the plan."""
         slug = f"service-{number}"
         told = Told("", separable, None)
         for ref, entry in self.entries.items():
@@ -155,8 +155,8 @@ class Year:
             for at, what, customer, n in due:
                 case = told.cases[customer]
                 if what in ("sent", "bounce"):
-                    event = notices.Happening(self.refs[told.ref, customer, n], "", what, at, f"{told.ref}{customer}{n}",
-                                              "words")
+                    delivery = self.refs[told.ref, customer, n]
+                    event = notices.Happening(delivery, "", what, at, f"{what}:{delivery}", "words")
                     notices.happened(session, event, actor=PROVIDER, now=at)
                     if what == "sent":
                         case.letters[n].arrived = at
@@ -179,10 +179,11 @@ class Year:
         """The day's start in both, compared at once; a start left open is fixed anew for thirty days later."""
         if not told.start or noon.date() < told.start or len(told.released) == len(told.cases):
             return
-        predicted = self.predict(told, noon)
-        names = {ref: set(blockers) for ref, blockers in self.held(told, noon).items()}
-        if names == told.seen and noon.toordinal() % 3:
-            return  # nothing has moved since both were asked; every third day they are asked all the same
+        held = self.held(told, noon)
+        predicted = self.predict(told, held)
+        names = {ref: set(blockers) for ref, blockers in held.items()}
+        if names == told.seen and noon.toordinal() % 7:
+            return  # nothing has moved since both were asked; once a week they are asked all the same
         told.seen = names
         with self.house.database.transaction() as session:
             releases.start_if_clear(session, told.ref, actor=factory.SYSTEM, now=noon)
@@ -204,9 +205,8 @@ class Year:
         return {ref: second_gate.blocked(case, noon, told.start) for ref, case in told.cases.items()
                 if ref not in told.released}
 
-    def predict(self, told: Told, noon: datetime) -> set[str]:
+    def predict(self, told: Told, held: dict[str, dict[str, int | None]]) -> set[str]:
         """Who is released today by the second implementation."""
-        held = self.held(told, noon)
         clear = {ref for ref, blockers in held.items() if not blockers}
         return clear if told.separable == "customer" or len(clear) == len(held) else set()
 
