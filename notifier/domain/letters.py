@@ -94,7 +94,8 @@ class NoticeFacts(Envelope):
     `reason` is the processor's own words where a change is withdrawn. `services` gives the names of the
     services the changes name by slug; `business_days` says that `window_days` counts working days only.
     `start_was` is the planned start told before, where the start has moved or is open.
-    `corrected` is what a correction mended: before as it was told, after as it is.
+    `corrected` is what a correction mended: before as it was told, after as it is. `joining` says that the customer
+    came after the announcement: informed (by `annex`, the edition in the annex it accepted), owed, or late.
     """
 
     customer: Addressee
@@ -117,6 +118,8 @@ class NoticeFacts(Envelope):
     business_days: bool = False
     start_was: date | None = None
     corrected: tuple[PublishedItem, ...] = ()
+    joining: str = ""
+    annex: int | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from notifier.workflow import (
     doubts,
     idempotency,
     lanes,
+    latecomers,
     listing,
     releases,
     reviews,
@@ -64,6 +65,8 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+    if seen is None or stands[1] != seen[1]:  # a contract may begin, a service end by its day alone
+        _look_after_latecomers(house, now)
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
@@ -72,6 +75,14 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     for bell in bells:
         house.ring(bell)
     return stands
+
+
+def _look_after_latecomers(house: House, now: datetime) -> None:
+    """The net under every verb that lets customers in: mostly it finds nothing, and then it writes nothing."""
+    with house.database.reading() as session:
+        found = latecomers.due(session, now)
+    if found:
+        _duty(house, "latecomers", partial(latecomers.look_after, actor=ACTOR, now=now))
 
 
 def _duty(house: House, name: str, act: Callable[[Session], object]) -> None:

@@ -9,7 +9,9 @@ from notifier.tables.base import json_column
 
 
 class Customer(SQLModel, table=True):
-    """A customer. `terms` holds only what its contract says differently from the organisation's defaults."""
+    """A customer. `terms` holds only what its contract says differently from the organisation's defaults.
+    `annex_edition` is the edition of the list in the annex it accepted; empty, it is worked out from the day it signed
+    (`workflow.annexes`)."""
 
     __tablename__ = "customer"
 
@@ -23,6 +25,7 @@ class Customer(SQLModel, table=True):
     agreement: str = Field(default="", max_length=300)
     agreement_date: date | None = None
     clause: str = Field(default="", max_length=100)
+    annex_edition: int | None = None
     contract_start: date | None = None
     contract_end: date | None = None
     terms: dict[str, Any] = Field(sa_column=json_column())

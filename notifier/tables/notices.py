@@ -41,7 +41,8 @@ class Notice(SQLModel, table=True):
 
 class NoticeChange(SQLModel, table=True):
     """What can differ per change within one notice. The gate asks each of these, but for those that a correction
-    superseded: the corrected change stands in a newer notice."""
+    superseded (the corrected change stands in a newer notice) and those freed: the customer stopped buying what the
+    change concerns before it was released to it."""
 
     __tablename__ = "notice_change"
     __table_args__ = (UniqueConstraint("notice_id", "change_id"),)
@@ -53,6 +54,7 @@ class NoticeChange(SQLModel, table=True):
     consent_at: datetime | None = None
     withdrawn_at: datetime | None = None
     superseded_at: datetime | None = None
+    freed_at: datetime | None = None
     released_at: datetime | None = None
 
 

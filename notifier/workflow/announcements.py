@@ -302,12 +302,14 @@ def _made_known(
 
 
 def show(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, actor: Actor,
-    now: datetime,
+    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, new_edition: bool = True,
+    actor: Actor, now: datetime,
 ) -> None:
-    """The last step of announcing: a new edition, and from here on everybody can see it. `act` names it in the log."""
-    announcement.edition_n = listing.new_edition(session, act, now).n
+    """The last step of announcing: a new edition (or the newest one, where the list says nothing new), and from here on
+    everybody can see it. `act` names it in the log."""
     announcement.made_at = now
+    newest = None if new_edition else listing.newest(session)
+    announcement.edition_n = (newest or listing.new_edition(session, act, now)).n
     audit.note(
         session, act, "announcement", announcement.ref, actor=actor, now=now, count=announcement.included,
         refs={"changes": [c.ref for c in concerned], "audience": announcement.audience_sha256,

@@ -11,9 +11,10 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
+from notifier.domain.sentences import N_
 from notifier.domain.terms import Terms
 from notifier.tables import Contact, Customer, CustomerService, Service
-from notifier.workflow import audit, calendars, register, settings
+from notifier.workflow import audit, calendars, latecomers, listing, register, settings
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class CustomerEntry:
     agreement: str = ""
     agreement_date: date | None = None
     clause: str = ""
+    annex_edition: int | None = None
     contract_start: date | None = None
     contract_end: date | None = None
     services: tuple[str, ...] = ()
@@ -49,20 +51,23 @@ class CustomerEntry:
 
 _COPIED = (
     "name", "language", "country", "subdivision", "postal_address", "agreement", "agreement_date", "clause",
-    "contract_start", "contract_end",
+    "annex_edition", "contract_start", "contract_end",
 )
 
 
 def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, now: datetime) -> tuple[int, int]:
     """Takes customers in by their reference: (new, updated). One act in the log, with how many.
 
-    A contact the entry no longer names is retired, not deleted: letters it received stay proven.
+    A contact the entry no longer names is retired, not deleted: letters it received stay proven. Whoever comes late
+    to a change is owed its notice by the same act (`workflow.latecomers`).
     Raises Refusal bad_value for a zone or a holiday calendar nobody knows.
     """
     known = {c.ref: c for c in session.exec(select(Customer))}
     added = updated = 0
+    written = []
     for entry in entries:
         check_terms(session, entry)
+        check_annex(session, entry.annex_edition)
         customer = known.get(entry.ref)
         if customer is None:
             customer = Customer(ref=entry.ref, name=entry.name, terms={}, created_at=now, updated_at=now)
@@ -71,8 +76,10 @@ def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, 
         else:
             updated += 1
         _write(session, customer, entry, now)
+        written.append(customer.id or 0)
     audit.note(session, "import", "customer", "", actor=actor, now=now, count=len(entries),
                refs={"added": added, "updated": updated})
+    latecomers.look_after(session, written, actor=actor, now=now)
     return added, updated
 
 
@@ -120,7 +127,8 @@ def add_contact(
     session: Session, customer: Customer, entry: ContactEntry, *, actor: Actor, now: datetime
 ) -> Contact:
     """One more contact, behind those there are; a retired one of the same address and role comes back. Notices
-    announced already are not sent again by this. Raises Refusal role_missing, exists, bad_value."""
+    announced already are not sent again by this, but for one that had nobody to go to. Raises Refusal role_missing,
+    exists, bad_value."""
     _refuse_others(actor)
     email = address(entry.email)
     held = contacts(session, customer)
@@ -135,7 +143,31 @@ def add_contact(
     session.flush()
     audit.note(session, "add_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"contact": str(row.id), "role": str(entry.role)}, detail={"email": email, "name": row.name})
+    latecomers.look_after(session, [customer.id or 0], actor=actor, now=now)
     return row
+
+
+def record_annex(
+    session: Session, customer: Customer, edition: int | None, *, actor: Actor, now: datetime
+) -> None:
+    """Records which edition of the list stands in the annex this customer accepted (None: as its dates tell), and owes
+    it what follows. What it was told already stands. Raises Refusal role_missing, bad_value, nothing_changes."""
+    _refuse_others(actor)
+    check_annex(session, edition)
+    if customer.annex_edition == edition:
+        raise Refusal("nothing_changes")
+    before, customer.annex_edition, customer.updated_at = customer.annex_edition, edition, now
+    session.flush()
+    audit.note(session, "record_annex", "customer", str(customer.id), actor=actor, now=now,
+               refs={"before": before, "after": edition})
+    latecomers.look_after(session, [customer.id or 0], actor=actor, now=now)
+
+
+def check_annex(session: Session, edition: int | None) -> None:
+    """Raises Refusal bad_value for an edition there is none of. 0 is an annex from before the first one."""
+    newest = listing.newest(session)
+    if edition is not None and not 0 <= edition <= (newest.n if newest else 0):
+        raise Refusal("bad_value", field=N_("Edition in the annex"), problem=N_("there is no such edition of the list"))
 
 
 def retire_contact(session: Session, customer: Customer, contact_id: int, *, actor: Actor, now: datetime) -> None:

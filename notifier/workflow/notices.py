@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
+from notifier.domain.joining import ended
 from notifier.domain.letters import NOTICE_LETTERS, LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
@@ -240,10 +242,20 @@ def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
         _given(session, notice, first.delivered_at, by, {"kind": "event", "delivery": first.ref}, now=now)
 
 
+def contract_over(session: Session, notice: Notice, now: datetime) -> bool:
+    """Whether the customer's contract has ended, where it is: from then on it is sent no letters about announcements.
+    Its cases stay open, and their letters go on."""
+    customer = session.get(Customer, notice.customer_id)
+    if customer is None or customer.contract_end is None:
+        return False
+    return ended(customer.contract_end, now.astimezone(ZoneInfo(Terms.from_json(notice.terms).zone)).date())
+
+
 def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none, or where
-    nothing of the notice stands any more."""
-    contact = _unwritten(session, notice) if stands(session, notice.id or 0) else None
+    nothing of the notice stands any more, or the contract has ended."""
+    waits = stands(session, notice.id or 0) and not contract_over(session, notice, now)
+    contact = _unwritten(session, notice) if waits else None
     if contact is not None:
         write_to(session, notice, contact, now=now)
     return contact is not None
@@ -275,10 +287,11 @@ def letter_of(announcement: Announcement) -> str:
 
 
 def stands(session: Session, notice_id: int) -> bool:
-    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction."""
+    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction, and still of
+    concern to the customer."""
     return session.exec(select(NoticeChange.id).where(
         NoticeChange.notice_id == notice_id, col(NoticeChange.withdrawn_at).is_(None),
-        col(NoticeChange.superseded_at).is_(None)).limit(1)).first() is not None
+        col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None)).limit(1)).first() is not None
 
 
 def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
@@ -329,7 +342,10 @@ def _tell_if_longer(
 
 
 def tell_longer(session: Session, notice: Notice, *, now: datetime, words: str = "") -> None:
-    """Owes every notice contact the short letter that names the later last day, with our own `words`."""
+    """Owes every notice contact the short letter that names the later last day, with our own `words`; none where the
+    contract has ended."""
+    if contract_over(session, notice, now):
+        return
     earlier = len(deliveries.of_notice(session, notice.id or 0, "window_extended"))
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
@@ -375,9 +391,12 @@ def tell_reached(
     session: Session, kind: str, notice: Notice, part: NoticeChange, words: str, *, now: datetime, attempt: int = 1
 ) -> int:
     """Owes a letter about one change to whom a notice of it reached or is on its way to, this one or one that it
-    corrected: to those very addresses, and to today's notice contacts. Returns 1 where anybody is told, else 0."""
+    corrected: to those very addresses, and to today's notice contacts. Returns 1 where anybody is told, else 0: nobody
+    is whose contract has ended."""
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
+    if contract_over(session, notice, now):
+        return 0
     reached = set(session.exec(
         select(Delivery.to_email).join(Notice, col(Notice.id) == col(Delivery.notice_id))
         .join(NoticeChange, col(NoticeChange.notice_id) == col(Notice.id))

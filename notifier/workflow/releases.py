@@ -38,6 +38,7 @@ from notifier.workflow import (
     changes,
     deliveries,
     exclusions,
+    latecomers,
     listing,
     notices,
     offboarding,
@@ -58,10 +59,11 @@ class Standing:
     notice: Notice
     part: NoticeChange
     blockers: tuple[Blocker, ...]
-    gone: bool = False  # contract or service ended: blocks nothing, is never released
+    gone: bool = False  # contract or service ended, or bought no more: blocks nothing, is never released
     excluded: bool = False
     set_aside: tuple[Blocker, ...] = ()
     services: frozenset[str] = frozenset()
+    joining: str = ""  # informed, owed or late: this customer came after the announcement
 
     @property
     def waiting(self) -> bool:
@@ -86,6 +88,7 @@ def standings(
     concerned = frozenset(changes.services_of(session, changes.items_of(session, change)))
     today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
     left_out, overridden = exclusions.excluded(session, change), _overridden(session, change)
+    joined = latecomers.joined(session, change)
     found = []
     for part, notice in changes.concerned(session, change):
         customer = session.get(Customer, notice.customer_id)
@@ -96,7 +99,8 @@ def standings(
         facts = _facts(session, change, part, notice, customer, concerned, today, now,
                        overridden.get(part.id or 0, frozenset()))
         found.append(Standing(customer, notice, part, tuple(gate.blockers(facts)), gate.gone(facts),
-                              customer.id in left_out, tuple(gate.set_aside(facts)), facts.services))
+                              customer.id in left_out, tuple(gate.set_aside(facts)), facts.services,
+                              joined.get(notice.announcement_id, "")))
     return found
 
 
@@ -119,7 +123,7 @@ def _facts(
     bought = services_of(session, notice.customer_id, today_there)
     return gate.Facts(
         change_state=change.state, planned_start=change.planned_start, today=today,
-        today_there=today_there, now=now, opens_window=change.opens_window,
+        today_there=today_there, now=now, opens_window=change.opens_window and notice.opens_window,
         specific=terms.authorisation is Authorisation.SPECIFIC,
         services=concerned if bought is None else bought & concerned,
         notice_state=notice.state, receipt_day=row.receipt_day if row else None, notice_days=terms.notice_days,
@@ -127,6 +131,7 @@ def _facts(
         window_ends_at=row.ends_at if row else None, last_day=row.last_day if row else None,
         consent=part.consent, objections=objections_of(session, change, notice.customer_id),
         contract_end=customer.contract_end, overridden=overridden,
+        stopped_buying=bought is not None and bool(concerned) and not bought & concerned,
     )
 
 
@@ -269,7 +274,8 @@ def _waiting(session: Session, change: Change) -> bool:
     return session.exec(
         select(NoticeChange.id).where(
             NoticeChange.change_id == change.id, col(NoticeChange.released_at).is_(None),
-            col(NoticeChange.withdrawn_at).is_(None), col(NoticeChange.superseded_at).is_(None)).limit(1)
+            col(NoticeChange.withdrawn_at).is_(None), col(NoticeChange.superseded_at).is_(None),
+            col(NoticeChange.freed_at).is_(None)).limit(1)
     ).first() is not None
 
 

@@ -48,7 +48,7 @@ WATCHED: Mapping[str, Kept] = {
     "change": _kept("uid ref kind separable authors", left_out="state"),
     "change_item": _kept("engagement_ref replaces_ref"),
     "correction": _kept(),
-    "announcement": _kept("uid ref audience_sha256"),
+    "announcement": _kept("uid ref audience_sha256 joining"),
     "announcement_change": _kept(),
     "notice": _kept("uid given_by", hashed="terms proof", left_out="state"),
     "notice_change": _kept("consent"),
