@@ -18,7 +18,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState
 from notifier.tables import Change, ChangeItem, Customer, Engagement, IrregularStart, Override
-from notifier.workflow import changes, latecomers, register, releases, settings
+from notifier.workflow import changes, customers, latecomers, register, releases, settings
 from notifier.workflow.releases import Standing
 
 
@@ -159,5 +159,5 @@ def _buys(session: Session, customer: Customer, engagement_ref: str, change: Cha
     if value is None and change is not None:
         brought = (i.after for i in changes.items_of(session, change) if i.after is not None)
         value = next((v for v in brought if v.ref == engagement_ref), None)
-    bought = releases.services_of(session, customer.id or 0, on)
+    bought = customers.services_on(session, customer.id or 0, on)
     return value is None or not value.services or bought is None or bool(bought & set(value.services))
