@@ -24,6 +24,7 @@ class LetterKind(StrEnum):
     WINDOW_EXTENDED = "window_extended"
     START_MOVED = "start_moved"
     IRREGULAR_START = "irregular_start"
+    CHANGE_PAGE = "change_page"
     OBJECTION_RECEIVED = "objection_received"
     OBJECTION_ACKNOWLEDGED = "objection_acknowledged"
     OBJECTION_MESSAGE = "objection_message"
@@ -49,7 +50,7 @@ NOTICE_LETTERS = frozenset({
 """Letters that are the notice itself where their subject is one: proof of them gives it, and they name the last day."""
 
 LEGAL_NOTICES = NOTICE_LETTERS | {
-    LetterKind.CHANGE_WITHDRAWN, LetterKind.WINDOW_EXTENDED, LetterKind.START_MOVED,
+    LetterKind.CHANGE_WITHDRAWN, LetterKind.WINDOW_EXTENDED, LetterKind.START_MOVED, LetterKind.CHANGE_PAGE,
 }
 """Letters owed by contract: they carry no unsubscribe, and stop only with the contract."""
 
@@ -86,7 +87,7 @@ class Addressee:
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, start_moved,
-    irregular_start.
+    irregular_start, change_page.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
@@ -95,7 +96,8 @@ class NoticeFacts(Envelope):
     services the changes name by slug; `business_days` says that `window_days` counts working days only.
     `start_was` is the planned start told before, where the start has moved or is open.
     `corrected` is what a correction mended: before as it was told, after as it is. `joining` says that the customer
-    came after the announcement: informed (by `annex`, the edition in the annex it accepted), owed, or late.
+    came after the announcement: informed (by `annex`, the edition in the annex it accepted), owed, or late;
+    `elsewhere_on` is the day of an announcement that was made before this service.
     """
 
     customer: Addressee
@@ -120,6 +122,7 @@ class NoticeFacts(Envelope):
     corrected: tuple[PublishedItem, ...] = ()
     joining: str = ""
     annex: int | None = None
+    elsewhere_on: date | None = None
 
 
 @dataclass(frozen=True)

@@ -118,11 +118,11 @@ def announce(
     Raises Refusal nothing_to_announce, no_such_move, being_announced, incomplete, start_missing, start_too_early
     (with the earliest date every customer's terms allow), no_notice_contact (naming every customer).
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     planned = plan(session, concerned, now)
     refuse_unfit(concerned, planned)
     announcement = write(session, concerned, planned, words, actor=actor, now=now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return announcement
 
 
@@ -132,7 +132,7 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
 
     Raises Refusal nothing_to_announce, no_such_move, role_missing, being_announced, incomplete, start_missing.
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     audit.permit(_ANNOUNCE, actor)
     announcement = rolls.begin(session, concerned, words, actor=actor, now=now)
     audit.note(session, "begin", "announcement", announcement.ref, actor=actor, now=now,
@@ -140,8 +140,9 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
     return announcement
 
 
-def _ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
-    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet."""
+def ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
+    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet. Raises
+    Refusal nothing_to_announce, unknown, no_such_move, incomplete, start_missing, being_announced."""
     concerned = [changes.get(session, ref, lock=True) for ref in sorted(set(refs))]
     if not concerned:
         raise Refusal("nothing_to_announce")
@@ -256,7 +257,7 @@ def finish(session: Session, number: int, roll: Roll, *, actor: Actor, now: date
     opens = any(c.opens_window for c in concerned)
     _refuse_early(concerned, _earliest(session, roll.terms, opens, now))
     rolls.close(session, announcement, roll, now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return True
 
 
@@ -291,13 +292,16 @@ def concerned_by(session: Session, announcement: Announcement) -> list[Change]:
     ))
 
 
-def _made_known(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], *, actor: Actor, now: datetime
+def made_known(
+    session: Session, announcement: Announcement, concerned: Sequence[Change], *, since: datetime | None = None,
+    actor: Actor, now: datetime,
 ) -> None:
+    """Moves the changes of a written announcement, and shows it; they are known `since` then, if not since now. Raises
+    Refusal no_such_move, role_missing."""
     for change in concerned:
         audit.move(session, change, "announce", actor=actor, now=now, checked={Need.COMPLETE, Need.AUDIENCE},
                    refs={"announcement": announcement.ref})
-        change.announced_at = change.updated_at = now
+        change.announced_at, change.updated_at = since or now, now
     show(session, announcement, concerned, "announce", actor=actor, now=now)
 
 

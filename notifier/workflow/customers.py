@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from notifier.domain import joining
 from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
@@ -225,6 +226,32 @@ def get(session: Session, ref: str) -> Customer:
     if customer is None:
         raise Refusal("unknown", what="customer", ref=ref)
     return customer
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A customer whose contract has ended, and the civil day its data has to be deleted or anonymised by."""
+
+    customer: Customer
+    data_due_on: date
+
+    def overdue(self, today: date) -> bool:
+        """Whether that day is over."""
+        return self.data_due_on < today
+
+
+def ended(session: Session, now: datetime) -> list[Ended]:
+    """The customers whose contract has ended, in the order in which their data is due."""
+    today, days = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date(), settings.data_days(session)
+    rows = session.exec(select(Customer).where(col(Customer.contract_end) < today)
+                        .order_by(col(Customer.contract_end), col(Customer.id)))
+    return [Ended(row, joining.data_due_on(row.contract_end, days)) for row in rows if row.contract_end]
+
+
+def data_due_on(session: Session, customer: Customer) -> date | None:
+    """The day by which a customer's data has to be deleted or anonymised; None while its contract has no end."""
+    days = settings.data_days(session)
+    return joining.data_due_on(customer.contract_end, days) if customer.contract_end else None
 
 
 def every(session: Session) -> list[Customer]:

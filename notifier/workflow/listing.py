@@ -82,6 +82,12 @@ def _marks(session: Session, change: Change, zone: str) -> tuple[Mark, ...]:
         counted = acts[row.act].count if row.act in acts else 0
         acts[row.act] = Mark("override", row.at.astimezone(ZoneInfo(zone)).date(), counted + 1)
     irregular = session.exec(select(IrregularStart).where(IrregularStart.change_id == change.id))
+    return (*acts.values(), *(Mark("irregular_start", row.since, row.told) for row in irregular),
+            *late_notices(session, change, zone))
+
+
+def late_notices(session: Session, change: Change, zone: str) -> list[Mark]:
+    """The days on which customers were told of a change only after its start, with how many of them."""
     late: dict[date, int] = {}
     for at, count in session.exec(
         select(Announcement.made_at, Announcement.included)
@@ -92,8 +98,7 @@ def _marks(session: Session, change: Change, zone: str) -> tuple[Mark, ...]:
         if at is not None:
             day = at.astimezone(ZoneInfo(zone)).date()
             late[day] = late.get(day, 0) + count
-    return (*acts.values(), *(Mark("irregular_start", row.since, row.told) for row in irregular),
-            *(Mark("late_notice", day, count) for day, count in late.items()))
+    return [Mark("late_notice", day, count) for day, count in late.items()]
 
 
 def _public_changes(session: Session) -> list[Change]:

@@ -195,6 +195,7 @@ class _Batch:
             services=self._common.get("services", lambda: letters.services(self._session)),
             reason=correction.words if correction else row.words or (made.words if made.irregular else ""),
             corrected=correction.mended if correction else (), joining=made.joining, annex=made.annex_edition,
+            elsewhere_on=made.elsewhere_on,
         )
         return Prepared(facts, (token,), last_day if deliveries.gives(row) else None)
 
@@ -203,6 +204,7 @@ class _Batch:
             return self._session.execute(sa.select(
                 col(Announcement.ref), col(Announcement.uid), col(Announcement.words), col(Announcement.irregular),
                 col(Announcement.edition_n), col(Announcement.joining), col(Announcement.annex_edition),
+                col(Announcement.elsewhere_on),
                 sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
             ).join(Edition, col(Edition.n) == col(Announcement.edition_n), isouter=True)
                 .where(col(Announcement.id) == number)).one()
@@ -221,10 +223,11 @@ class _Batch:
         return self._common.get(("told", concerned), read)
 
     def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
-        if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
+        naming = row.kind in (LetterKind.WINDOW_EXTENDED, LetterKind.CHANGE_PAGE)
+        if not notice.opens_window or not (deliveries.gives(row) or naming):
             return None, ()
         running = self._windows.get(notice.window_id)
-        if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
+        if naming and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
         sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()

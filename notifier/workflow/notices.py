@@ -26,6 +26,8 @@ ARRIVED = frozenset({DeliveryState.DELIVERED})
 UNDER_WAY = frozenset({
     DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN, DeliveryState.ACCEPTED,
 })
+WITHOUT_LETTERS = ("hand", "imported")
+"""The rungs that rest on no letter of ours."""
 BY_ARRIVAL = ("provider", "demo")
 """The rungs of the proof ladder that rest on the arrival of any letter."""
 
@@ -294,7 +296,22 @@ def stands(session: Session, notice_id: int) -> bool:
         col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None)).limit(1)).first() is not None
 
 
-def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
+def take_over(
+    session: Session, notice: Notice, at: datetime, proof: Mapping[str, Any], promised: date | None, *, actor: Actor,
+    now: datetime,
+) -> None:
+    """Records that a notice was given elsewhere, before this service, received `at`. Its window is the later of the one
+    the customer's terms give and the last day promised there. No letter leaves: it has been told."""
+    audit.move(session, notice, "give", actor=actor, now=now, checked={Need.PROOF}, refs={"by": "imported"})
+    notice.given_at, notice.given_by, notice.proof = at, "imported", dict(proof)
+    notice.promised_last_day = promised
+    if notice.opens_window:
+        open_window(session, notice, at, "taken over from elsewhere", tell=False, now=now)
+
+
+def open_window(
+    session: Session, notice: Notice, received_at: datetime, reason: str, *, tell: bool = True, now: datetime
+) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
     terms = Terms.from_json(notice.terms)
@@ -313,7 +330,8 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
     inputs = {"received_at": received_at.isoformat(), "terms": notice.terms,
               "promised": notice.promised_last_day.isoformat() if notice.promised_last_day else None}
     row = keep_window(session, notice, counts, inputs, reason, now=now)
-    _tell_if_longer(session, notice, row, before, now=now)
+    if tell:
+        _tell_if_longer(session, notice, row, before, now=now)
     return row
 
 
@@ -391,7 +409,8 @@ def tell_reached(
     session: Session, kind: str, notice: Notice, part: NoticeChange, words: str, *, now: datetime, attempt: int = 1
 ) -> int:
     """Owes a letter about one change to whom a notice of it reached or is on its way to, this one or one that it
-    corrected: to those very addresses, and to today's notice contacts. Returns 1 where anybody is told, else 0: nobody
+    corrected: to those very addresses, and to today's notice contacts; to these alone where it was given without a
+    letter of ours. Returns 1 where anybody is told, else 0: nobody
     is whose contract has ended."""
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
@@ -404,7 +423,7 @@ def tell_reached(
                col(Delivery.kind).in_(NOTICE_LETTERS), Delivery.subject_kind == "notice",
                col(Delivery.state).in_(ARRIVED | UNDER_WAY))
     ))
-    if not reached:
+    if not reached and notice.given_by not in WITHOUT_LETTERS:
         return 0
     left = session.exec(select(Contact).where(
         Contact.customer_id == notice.customer_id, col(Contact.email).in_(reached), col(Contact.barred_at).is_(None)
