@@ -10,24 +10,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
-from notifier.domain.sentences import N_
-
 
 class Fate(StrEnum):
-    """What becomes of a customer that is on no roll of a change which concerns it."""
+    """What becomes of a customer that is on no roll of a change which concerns it: nothing, since the change was on the
+    list when it came; informed by its annex, without a window; owed a notice of its own; or told late."""
 
     ON_LIST = "on_list"
     INFORMED = "informed"
     OWED = "owed"
     LATE = "late"
-
-
-WORDS = {
-    Fate.ON_LIST: N_("was on the list when this customer came"),
-    Fate.INFORMED: N_("informed: the annex this customer accepted has the change; no window"),
-    Fate.OWED: N_("owed a notice of its own: came after the announcement, its annex is older"),
-    Fate.LATE: N_("late notice: found only after the start"),
-}
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Chang
 from notifier.workflow import audience, audit, calendars, changes, deliveries, listing, notices, rolls, settings
 from notifier.workflow.audience import Seat
 from notifier.workflow.rolls import Roll
+from notifier.workflow.tellings import tell_reached
 
 
 @dataclass(frozen=True)
@@ -378,7 +379,7 @@ def _take_back(session: Session, change: Change, reason: str, *, actor: Actor, n
         left = notices.stands(session, notice.id or 0)
         if not left:
             deliveries.cancel_queued(session, [notice.id or 0], actor=actor, now=now)
-        told += notices.tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
+        told += tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
         if not left and notice.state != NoticeState.CANCELLED:
             audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
     return told

@@ -36,11 +36,11 @@ from notifier.workflow import (
     announcements,
     audit,
     changes,
+    contracts,
     customers,
     deliveries,
     exclusions,
     listing,
-    notices,
     objections,
     offboarding,
     people,
@@ -142,7 +142,7 @@ def _owe_letters(
     told = {notice.customer_id for _, notice in parts}
     for part, notice in parts:
         customer = session.get(Customer, notice.customer_id)
-        if notices.contract_over(session, notice, now):
+        if contracts.over(session, notice, now):
             continue
         for contact in deliveries.notice_contacts(session, notice.customer_id):
             deliveries.queue(session, "irregular_start", "notice_change", part.id or 0, email=contact.email,

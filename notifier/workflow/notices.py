@@ -6,28 +6,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
-from notifier.domain.joining import ended
-from notifier.domain.letters import NOTICE_LETTERS, LetterKind
+from notifier.domain.letters import LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
 from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, calendars, deliveries
+from notifier.workflow import alerts, audit, calendars, contracts, deliveries
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
 UNDER_WAY = frozenset({
     DeliveryState.QUEUED, DeliveryState.SENDING, DeliveryState.UNCERTAIN, DeliveryState.ACCEPTED,
 })
-WITHOUT_LETTERS = ("hand", "imported")
-"""The rungs that rest on no letter of ours."""
 BY_ARRIVAL = ("provider", "demo")
 """The rungs of the proof ladder that rest on the arrival of any letter."""
 
@@ -244,19 +240,10 @@ def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
         _given(session, notice, first.delivered_at, by, {"kind": "event", "delivery": first.ref}, now=now)
 
 
-def contract_over(session: Session, notice: Notice, now: datetime) -> bool:
-    """Whether the customer's contract has ended, where it is: from then on it is sent no letters about announcements.
-    Its cases stay open, and their letters go on."""
-    customer = session.get(Customer, notice.customer_id)
-    if customer is None or customer.contract_end is None:
-        return False
-    return ended(customer.contract_end, now.astimezone(ZoneInfo(Terms.from_json(notice.terms).zone)).date())
-
-
 def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none, or where
     nothing of the notice stands any more, or the contract has ended."""
-    waits = stands(session, notice.id or 0) and not contract_over(session, notice, now)
+    waits = stands(session, notice.id or 0) and not contracts.over(session, notice, now)
     contact = _unwritten(session, notice) if waits else None
     if contact is not None:
         write_to(session, notice, contact, now=now)
@@ -362,7 +349,7 @@ def _tell_if_longer(
 def tell_longer(session: Session, notice: Notice, *, now: datetime, words: str = "") -> None:
     """Owes every notice contact the short letter that names the later last day, with our own `words`; none where the
     contract has ended."""
-    if contract_over(session, notice, now):
+    if contracts.over(session, notice, now):
         return
     earlier = len(deliveries.of_notice(session, notice.id or 0, "window_extended"))
     customer = session.get(Customer, notice.customer_id)
@@ -403,36 +390,3 @@ def lock(session: Session, notice_id: int) -> Notice:
     """The notice, locked until the transaction ends: proofs, objections and releases of one customer take turns."""
     return session.exec(select(Notice).where(Notice.id == notice_id).with_for_update()
                         .execution_options(populate_existing=True)).one()
-
-
-def tell_reached(
-    session: Session, kind: str, notice: Notice, part: NoticeChange, words: str, *, now: datetime, attempt: int = 1
-) -> int:
-    """Owes a letter about one change to whom a notice of it reached or is on its way to, this one or one that it
-    corrected: to those very addresses, and to today's notice contacts; to these alone where it was given without a
-    letter of ours. Returns 1 where anybody is told, else 0: nobody
-    is whose contract has ended."""
-    customer = session.get(Customer, notice.customer_id)
-    assert customer is not None
-    if contract_over(session, notice, now):
-        return 0
-    reached = set(session.exec(
-        select(Delivery.to_email).join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .join(NoticeChange, col(NoticeChange.notice_id) == col(Notice.id))
-        .where(NoticeChange.change_id == part.change_id, Notice.customer_id == notice.customer_id,
-               col(Delivery.kind).in_(NOTICE_LETTERS), Delivery.subject_kind == "notice",
-               col(Delivery.state).in_(ARRIVED | UNDER_WAY))
-    ))
-    if not reached and notice.given_by not in WITHOUT_LETTERS:
-        return 0
-    left = session.exec(select(Contact).where(
-        Contact.customer_id == notice.customer_id, col(Contact.email).in_(reached), col(Contact.barred_at).is_(None)
-    ).order_by(col(Contact.id)))
-    told = deliveries.distinct([*deliveries.notice_contacts(session, notice.customer_id), *left])
-    for contact in told:
-        deliveries.queue(
-            session, kind, "notice_change", part.id or 0, email=contact.email, name=contact.name,
-            language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, words=words,
-            attempt=attempt,
-        )
-    return 1 if told else 0

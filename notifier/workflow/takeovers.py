@@ -27,6 +27,7 @@ from notifier.workflow import (
     audience,
     audit,
     changes,
+    contracts,
     deliveries,
     documents,
     latecomers,
@@ -120,7 +121,7 @@ def mail_pages(session: Session, ref: str, *, actor: Actor, now: datetime) -> in
     told = 0
     for notice in session.exec(select(Notice).where(Notice.announcement_id == made.id).order_by(col(Notice.id))):
         customer = session.get_one(Customer, notice.customer_id)
-        over = notices.contract_over(session, notice, now) or not notices.stands(session, notice.id or 0)
+        over = contracts.over(session, notice, now) or not notices.stands(session, notice.id or 0)
         if over or deliveries.of_notice(session, notice.id or 0, LETTER):
             continue
         for contact in deliveries.notice_contacts(session, notice.customer_id):

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from notifier.domain.joining import WORDS, Fate, Joiner, Known, data_due_on, decide, ended
+from notifier.domain.joining import Fate, Joiner, Known, data_due_on, decide, ended
 
 ANNOUNCED = Known(opens_window=True, edition=7, announced_on=date(2026, 3, 2))
 STARTED = replace(ANNOUNCED, started_at=datetime(2026, 5, 4, 8, tzinfo=UTC), started_on=date(2026, 5, 4),
@@ -68,10 +68,6 @@ def test_a_later_announcement_of_the_same_change_asks_for_a_later_annex() -> Non
     corrected = replace(ANNOUNCED, edition=8)
     assert decide(ANNOUNCED, Joiner(MEANWHILE, 7)) is Fate.INFORMED
     assert decide(corrected, Joiner(MEANWHILE, 7)) is Fate.OWED
-
-
-def test_every_fate_is_said_in_words() -> None:
-    assert set(WORDS) == set(Fate)
 
 
 @pytest.mark.parametrize(
