@@ -16,7 +16,7 @@ from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
 from notifier.domain.silence import WORDS
 from notifier.tables import Announcement, Customer, Notice
-from notifier.workflow import announcements, consents, documents, extensions, hand_delivery, silence
+from notifier.workflow import announcements, consents, documents, extensions, hand_delivery, silence, takeovers
 from notifier.workflow import notices as verbs
 
 
@@ -52,7 +52,8 @@ def list_notices(announcement: str, as_json: bool) -> None:
 def _row(session: Session, notice: Notice, customer: Customer, announcement: Announcement) -> dict[str, Any]:
     window = verbs.window_of(session, notice)
     return {
-        "uid": notice.uid, "announcement": announcement.ref, "customer": customer.ref, "name": customer.name,
+        "uid": notice.uid, "announcement": announcement.ref, "joining": announcement.joining,
+        "elsewhere_on": announcement.elsewhere_on, "customer": customer.ref, "name": customer.name,
         "state": str(notice.state), "given_at": notice.given_at, "given_by": notice.given_by,
         "proof": str(in_words(notice.given_by, notice.proof) or ""),
         "opens_window": notice.opens_window, "promised_last_day": notice.promised_last_day,
@@ -111,6 +112,20 @@ def extend(uid: str, announcement: str, last_day: date, reason: str, as_json: bo
         return
     rest = f"; {made.as_long_already} had that long already" if made.as_long_already else ""
     click.echo(f"{len(made.extended)} of the customers may now object until the end of {last_day}{rest}.")
+
+
+@notices.command("mail-links")
+@click.argument("announcement")
+@jsonable
+@signed
+def mail_links(announcement: str, as_json: bool, as_email: str) -> None:
+    """Mails each customer of an announcement that was taken over from elsewhere the link to its page, once."""
+    with acting(as_email) as act:
+        told = takeovers.mail_pages(act.session, announcement, actor=act.actor, now=act.now)
+    if as_json:
+        show_json({"announcement": announcement, "mailed": told})
+    else:
+        click.echo(f"{told} customers are mailed the link to their page.")
 
 
 @notices.command("hand-delivery")

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from notifier.domain.joining import ended
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState, NoticeState, ObjectionState
 
@@ -105,7 +106,8 @@ class Facts:
     zone, `today_there` in the customer's; `receipt_day`, `window_ends_at` and `last_day` come from the window that
     counts, `informed_enough_on` is the first day on which the agreed notice days have passed; `window_holds` whether
     the terms have the start wait for the window, `emergency` whether they have an emergency rule; `overridden` names
-    the blockers that two people have set aside for this customer."""
+    the blockers that two people have set aside for this customer; `stopped_buying` says that it buys no service the
+    change concerns any more."""
 
     change_state: ChangeState
     planned_start: date | None
@@ -127,6 +129,7 @@ class Facts:
     window_holds: bool = True
     emergency: bool = False
     overridden: frozenset[Code] = frozenset()
+    stopped_buying: bool = False
 
 
 def blockers(facts: Facts) -> list[Blocker]:
@@ -217,14 +220,14 @@ def _holds(objection: ObjectionFacts, facts: Facts) -> bool:
 
 
 def gone(facts: Facts) -> bool:
-    """Whether nothing is left for the change to start on: the contract has ended, or every service it concerns
-    has been terminated. Such a customer blocks nothing and is never released."""
-    if facts.contract_end is not None and facts.contract_end < facts.today_there:
+    """Whether nothing is left for the change to start on: the contract has ended, or every service it concerns has
+    been terminated or is bought no more. Such a customer blocks nothing and is never released."""
+    if facts.stopped_buying or ended(facts.contract_end, facts.today_there):
         return True
-    ended: dict[str, date] = {}
+    over: dict[str, date] = {}
     for objection in facts.objections:
-        ended.update(objection.terminated_on)
-    return bool(facts.services) and not _running(ended, facts.services, facts.today_there)
+        over.update(objection.terminated_on)
+    return bool(facts.services) and not _running(over, facts.services, facts.today_there)
 
 
 def _running(ended: Mapping[str, date], services: Collection[str], today: date) -> set[str]:

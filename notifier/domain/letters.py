@@ -27,6 +27,7 @@ class LetterKind(StrEnum):
     WINDOW_CLOSING = "window_closing"
     START_MOVED = "start_moved"
     IRREGULAR_START = "irregular_start"
+    CHANGE_PAGE = "change_page"
     OBJECTION_RECEIVED = "objection_received"
     OBJECTION_ACKNOWLEDGED = "objection_acknowledged"
     OBJECTION_MESSAGE = "objection_message"
@@ -53,7 +54,7 @@ NOTICE_LETTERS = frozenset({
 })
 """Letters that are the notice itself where their subject is one: proof of them gives it, and they name the last day."""
 
-OF_THE_WINDOW = NOTICE_LETTERS | {LetterKind.WINDOW_EXTENDED, LetterKind.WINDOW_CLOSING}
+OF_THE_WINDOW = NOTICE_LETTERS | {LetterKind.WINDOW_EXTENDED, LetterKind.WINDOW_CLOSING, LetterKind.CHANGE_PAGE}
 """Letters that say until when a customer may object: with nothing of their notice left, they have nothing to say."""
 
 LEGAL_NOTICES = OF_THE_WINDOW | {LetterKind.CHANGE_WITHDRAWN, LetterKind.START_MOVED}
@@ -104,7 +105,7 @@ class Shown:
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_previewed (the same, as a test), change_corrected, change_withdrawn, change_in_effect,
-    window_extended, window_closing, start_moved, irregular_start.
+    window_extended, window_closing, start_moved, irregular_start, change_page.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
@@ -113,7 +114,9 @@ class NoticeFacts(Envelope):
     services the changes name by slug; `terms` are the customer's own.
     `start_was` is the planned start told before, where the start has moved or is open.
     `corrected` is what a correction mended: before as it was told, after as it is. `documents` are those customers may
-    see, of each change that has any.
+    see, of each change that has any. `joining` says that the customer came after the announcement: informed (by
+    `annex`, the edition in the annex it accepted), owed, or late; `elsewhere_on` is the day of an announcement that was
+    made before this service.
     """
 
     customer: Addressee
@@ -134,6 +137,9 @@ class NoticeFacts(Envelope):
     start_was: date | None = None
     corrected: tuple[PublishedItem, ...] = ()
     documents: tuple[Shown, ...] = ()
+    joining: str = ""
+    annex: int | None = None
+    elsewhere_on: date | None = None
 
 
 @dataclass(frozen=True)

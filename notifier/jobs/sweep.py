@@ -29,6 +29,7 @@ from notifier.workflow import (
     doubts,
     idempotency,
     lanes,
+    latecomers,
     listing,
     recounts,
     releases,
@@ -67,8 +68,9 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
-    if seen is None or stands[1] != seen[1]:  # once a minute: nothing of it changes without a release or a setting
+    if seen is None or stands[1] != seen[1]:  # once a minute
         _duty(house, "windows counted again", partial(recounts.recount, actor=ACTOR, now=now))
+        _look_after_latecomers(house, now)  # a contract may begin, a service end by its day alone
     _duty(house, "reminders", partial(reminders.remind, actor=ACTOR, now=now))
     _duty(house, "contact checks", partial(contact_checks.ask, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
@@ -79,6 +81,14 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     for bell in bells:
         house.ring(bell)
     return stands
+
+
+def _look_after_latecomers(house: House, now: datetime) -> None:
+    """The net under every verb that lets customers in: mostly it finds nothing, and then it writes nothing."""
+    with house.database.reading() as session:
+        found = latecomers.due(session, now)
+    if found:
+        _duty(house, "latecomers", partial(latecomers.look_after, actor=ACTOR, now=now))
 
 
 def _duty(house: House, name: str, act: Callable[[Session], object]) -> None:

@@ -11,7 +11,9 @@ from notifier.tables.base import json_column
 
 
 class Customer(SQLModel, table=True):
-    """A customer. `terms` holds only what its contract says differently from the organisation's defaults."""
+    """A customer. `terms` holds only what its contract says differently from the organisation's defaults.
+    `annex_edition` is the edition of the list in the annex it accepted; empty, it is worked out from the day it signed
+    (`workflow.annexes`)."""
 
     __tablename__ = "customer"
 
@@ -25,6 +27,7 @@ class Customer(SQLModel, table=True):
     agreement: str = Field(default="", max_length=300)
     agreement_date: date | None = None
     clause: str = Field(default="", max_length=100)
+    annex_edition: int | None = None
     contract_start: date | None = None
     contract_end: date | None = None
     terms: dict[str, Any] = Field(sa_column=json_column())
@@ -33,8 +36,9 @@ class Customer(SQLModel, table=True):
 
 
 class CustomerService(SQLModel, table=True):
-    """A service bought; no row at all for a customer means it may use every service. `bought_at`: when we learned of
-    it; what was announced before then, this customer was never told of."""
+    """A service bought: the newest period of it. A day no period of a customer covers means every service.
+    `bought_at`: when we learned of it; what was announced before then, this customer was never told of. `ended_on`:
+    the last day it was bought."""
 
     __tablename__ = "customer_service"
 
@@ -42,6 +46,19 @@ class CustomerService(SQLModel, table=True):
     service_id: int = Field(foreign_key="service.id", primary_key=True, index=True)
     ended_on: date | None = None
     bought_at: datetime | None = None
+
+
+class EarlierService(SQLModel, table=True):
+    """A period in which a customer bought a service, before the one that `customer_service` holds: bought again, the
+    old period moves here."""
+
+    __tablename__ = "earlier_service"
+
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int = Field(foreign_key="customer.id", index=True)
+    service_id: int = Field(foreign_key="service.id")
+    bought_at: datetime | None = None
+    ended_on: date
 
 
 class Contact(SQLModel, table=True):

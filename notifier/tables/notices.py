@@ -50,8 +50,9 @@ class Notice(SQLModel, table=True):
 
 class NoticeChange(SQLModel, table=True):
     """What can differ per change within one notice. The gate asks each of these, but for those that a correction
-    superseded: the corrected change stands in a newer notice. `silence` is what the customer's silence meant when its
-    window ended (`domain.silence`), empty before."""
+    superseded (the corrected change stands in a newer notice) and those freed: the customer stopped buying what the
+    change concerns before it was released to it. `silence` is what the customer's silence meant when its window ended
+    (`domain.silence`), empty before."""
 
     __tablename__ = "notice_change"
     __table_args__ = (UniqueConstraint("notice_id", "change_id"),)
@@ -63,6 +64,7 @@ class NoticeChange(SQLModel, table=True):
     consent_at: datetime | None = None
     withdrawn_at: datetime | None = None
     superseded_at: datetime | None = None
+    freed_at: datetime | None = None
     released_at: datetime | None = None
     silence: str = Field(default="", max_length=12, sa_column_kwargs={"server_default": ""})
 

@@ -202,7 +202,8 @@ def act(db: Session, visit: Visit, change: Change) -> Act:
     """A change as letters tell it, in the language of the visit."""
     sold = [ListedService(row.slug, row.name) for row in register.services(db).values()]
     published = listing.published(db, change, visit.organisation.zone)
-    return render.act(letters.founded(published), sold, change.opens_window, pages.language())
+    return render.act(letters.founded(published), sold, change.opens_window and visit.notice.opens_window,
+                      pages.language())
 
 
 def entered(name: str, *, one_line: bool = False) -> str:

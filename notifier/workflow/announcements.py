@@ -22,6 +22,7 @@ from notifier.workflow import audience, audit, changes, deliveries, listing, not
 from notifier.workflow.audience import Seat
 from notifier.workflow.earliest import Earliest, deciding, earliest, refuse_early
 from notifier.workflow.rolls import Roll
+from notifier.workflow.tellings import tell_reached
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,11 @@ def announce(
     (with the earliest date every customer's terms allow, and whose terms decide it), no_notice_contact (naming every
     customer).
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     planned = plan(session, concerned, now)
     refuse_unfit(concerned, planned)
     announcement = write(session, concerned, planned, words, actor=actor, now=now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return announcement
 
 
@@ -144,7 +145,7 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
 
     Raises Refusal nothing_to_announce, no_such_move, role_missing, being_announced, incomplete, start_missing.
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     audit.permit(_ANNOUNCE, actor)
     announcement = rolls.begin(session, concerned, words, actor=actor, now=now)
     audit.note(session, "begin", "announcement", announcement.ref, actor=actor, now=now,
@@ -152,8 +153,9 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
     return announcement
 
 
-def _ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
-    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet."""
+def ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
+    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet. Raises
+    Refusal nothing_to_announce, unknown, no_such_move, incomplete, start_missing, being_announced."""
     concerned = [changes.get(session, ref, lock=True) for ref in sorted(set(refs))]
     if not concerned:
         raise Refusal("nothing_to_announce")
@@ -270,7 +272,7 @@ def finish(session: Session, number: int, roll: Roll, *, actor: Actor, now: date
     first = earliest(session, roll.terms, opens, now)
     refuse_early(concerned, first, audience.seats(session, *_scope(session, concerned, now)))
     rolls.close(session, announcement, roll, now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return True
 
 
@@ -305,23 +307,28 @@ def concerned_by(session: Session, announcement: Announcement) -> list[Change]:
     ))
 
 
-def _made_known(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], *, actor: Actor, now: datetime
+def made_known(
+    session: Session, announcement: Announcement, concerned: Sequence[Change], *, since: datetime | None = None,
+    actor: Actor, now: datetime,
 ) -> None:
+    """Moves the changes of a written announcement, and shows it; they are known `since` then, if not since now. Raises
+    Refusal no_such_move, role_missing."""
     for change in concerned:
         audit.move(session, change, "announce", actor=actor, now=now, checked={Need.COMPLETE, Need.AUDIENCE},
                    refs={"announcement": announcement.ref})
-        change.announced_at = change.updated_at = now
+        change.announced_at, change.updated_at = since or now, now
     show(session, announcement, concerned, "announce", actor=actor, now=now)
 
 
 def show(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, actor: Actor,
-    now: datetime,
+    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, new_edition: bool = True,
+    actor: Actor, now: datetime,
 ) -> None:
-    """The last step of announcing: a new edition, and from here on everybody can see it. `act` names it in the log."""
-    announcement.edition_n = listing.new_edition(session, act, now).n
+    """The last step of announcing: a new edition (or the newest one, where the list says nothing new), and from here on
+    everybody can see it. `act` names it in the log."""
     announcement.made_at = now
+    newest = None if new_edition else listing.newest(session)
+    announcement.edition_n = (newest or listing.new_edition(session, act, now)).n
     audit.note(
         session, act, "announcement", announcement.ref, actor=actor, now=now, count=announcement.included,
         refs={"changes": [c.ref for c in concerned], "audience": announcement.audience_sha256,
@@ -378,7 +385,7 @@ def _take_back(session: Session, change: Change, reason: str, *, actor: Actor, n
         left = notices.stands(session, notice.id or 0)
         if not left:
             deliveries.cancel_queued(session, [notice.id or 0], actor=actor, now=now)
-        told += notices.tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
+        told += tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
         if not left and notice.state != NoticeState.CANCELLED:
             audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
     return told

@@ -155,7 +155,7 @@ READ: Mapping[str, Read] = {
     "organisation.legal_name": _text(300, needed=True), "organisation.address": _text(1000, needed=True),
     "organisation.country": _country, "organisation.contact": _text(300), "organisation.dpo": _text(300),
     "organisation.eu_representative": _text(1000), "organisation.zone": _zone, settings.LANGUAGE: _language,
-    settings.SECRECY: _yes_or_no,
+    settings.SECRECY: _yes_or_no, settings.DATA_DAYS: _number(1),
     **{f"terms.{name}": _number(least) for name, least in LEAST_DAYS.items()},
     "terms.day_kind": _choice(DayKind), "terms.zone": _zone, "terms.holiday_sets": _holiday_sets,
     "terms.extra_holidays": _days, "terms.receipt_rule": _choice(ReceiptRule),

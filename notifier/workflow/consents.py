@@ -82,12 +82,13 @@ def consent(
 def consent_asked(session: Session, notice: Notice) -> list[tuple[NoticeChange, Change]]:
     """The changes of a notice to which the customer may still say yes or no: its terms are specific, the change opens
     a window, and it is neither taken back nor released to this customer."""
-    if not Terms.from_json(notice.terms).needs_yes:
+    if not Terms.from_json(notice.terms).needs_yes or not notice.opens_window:
         return []
     rows = session.exec(
         select(NoticeChange, Change).join(Change, col(Change.id) == col(NoticeChange.change_id))
         .where(NoticeChange.notice_id == notice.id, col(NoticeChange.withdrawn_at).is_(None),
                col(NoticeChange.superseded_at).is_(None), col(NoticeChange.released_at).is_(None),
+               col(NoticeChange.freed_at).is_(None),
                col(Change.opens_window).is_(True))
         .order_by(col(Change.id))
     ).all()

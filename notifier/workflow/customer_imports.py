@@ -229,6 +229,13 @@ def _days(cell: Cell) -> list[str]:
     return [_day(part).isoformat() for part in parts(cell)]
 
 
+def _edition(cell: Cell) -> int:
+    text = one(cell)
+    if not re.fullmatch(r"\d{1,6}(\.0)?", text):
+        raise _Wrong(N_("“%(text)s” is no edition of the list; write its number"), text=text)
+    return int(float(text))
+
+
 def _country(cell: Cell) -> str:
     text = one(cell).upper()
     if not re.fullmatch("[A-Z]{2}", text):
@@ -266,7 +273,7 @@ _DAYS = N_("days")
 _OWN: dict[str, Callable[[Cell], Any]] = {
     "name": _text(300), "language": _language, "country": _country, "subdivision": lambda c: _text(10)(c).upper(),
     "postal_address": _text(1000), "services": parts, "agreement": _text(300), "agreement_date": _day,
-    "clause": _text(100), "contract_start": _day, "contract_end": _day,
+    "clause": _text(100), "annex_edition": _edition, "contract_start": _day, "contract_end": _day,
 }
 _TERMS: dict[str, Callable[[Cell], Any]] = {
     "zone": _zone, "authorisation": _choice(Authorisation), "day_kind": _choice(DayKind),

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
+from notifier.domain.joining import ended
 from notifier.domain.letters import OF_THE_WINDOW, STAFF_LETTERS, LetterKind
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import EngagementValue
@@ -180,14 +181,19 @@ class _Batch:
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give, or of whose window it speaks; a
-        reminder also where nobody has to be reminded any more."""
+        """Whether nothing of a notice stands any more that this letter was to give, or of whose window it speaks, or
+        the contract has ended; a reminder also where nobody has to be reminded any more."""
+        notice: Any = self._notices[row.notice_id]
+        if notice.contract_end is not None:
+            here = self._now.astimezone(ZoneInfo(self._terms(notice.terms).zone)).date()
+            if ended(notice.contract_end, here):
+                return True
         of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
         return row.ref in self._pointless or (of_window and not self._standing(row))
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
-        standing = [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        standing = [p for p in parts if p.withdrawn_at is None and p.superseded_at is None and p.freed_at is None]
         if row.kind != LetterKind.WINDOW_CLOSING:
             return standing
         return [part for part in standing if not part.consent]
@@ -203,6 +209,8 @@ class _Batch:
         last_day, why = self._last_day(notice, row, terms, about.starts_on)
         token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
         correction = self._correction(notice.announcement_id, row, concerned)
+        if not notice.opens_window:
+            about = replace(about, opens_window=frozenset())
         facts = letters.notice_facts(
             letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
             letters.addressed(notice), terms, about, last_day, why,
@@ -210,7 +218,8 @@ class _Batch:
             edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
             services=self._common.get("services", lambda: letters.services(self._session)),
             reason=correction.words if correction else row.words or (made.words if made.irregular else ""),
-            corrected=correction.mended if correction else (),
+            corrected=correction.mended if correction else (), joining=made.joining, annex=made.annex_edition,
+            elsewhere_on=made.elsewhere_on,
         )
         return Prepared(facts, (token,), last_day if deliveries.gives(row) else None)
 
@@ -218,7 +227,9 @@ class _Batch:
         def read() -> Any:
             return self._session.execute(sa.select(
                 col(Announcement.ref), col(Announcement.uid), col(Announcement.words), col(Announcement.irregular),
-                col(Announcement.edition_n), sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
+                col(Announcement.edition_n), col(Announcement.joining), col(Announcement.annex_edition),
+                col(Announcement.elsewhere_on),
+                sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
             ).join(Edition, col(Edition.n) == col(Announcement.edition_n), isouter=True)
                 .where(col(Announcement.id) == number)).one()
 
@@ -304,12 +315,13 @@ class _Correction:
 _THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOTICES = (
     sa.select(_n.id, _n.announcement_id, _n.opens_window, _n.promised_last_day, _n.window_id,
-              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause)
+              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause,
+              _c.contract_end)
     .join_from(table(Notice), table(Customer), _c.id == _n.customer_id)
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.freed_at, _p.consent)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

@@ -10,13 +10,13 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
-from notifier.domain.letters import NOTICE_LETTERS, LetterKind
+from notifier.domain.letters import LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, deliveries, mailboxes, reckoning, reminders, silence
+from notifier.workflow import alerts, audit, contracts, deliveries, mailboxes, reckoning, reminders, silence
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -234,8 +234,9 @@ def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
 
 def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none, or where
-    nothing of the notice stands any more."""
-    contact = _unwritten(session, notice) if stands(session, notice.id or 0) else None
+    nothing of the notice stands any more, or the contract has ended."""
+    waits = stands(session, notice.id or 0) and not contracts.over(session, notice, now)
+    contact = _unwritten(session, notice) if waits else None
     if contact is not None:
         write_to(session, notice, contact, now=now)
     return contact is not None
@@ -267,13 +268,29 @@ def letter_of(announcement: Announcement) -> str:
 
 
 def stands(session: Session, notice_id: int) -> bool:
-    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction."""
+    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction, and still of
+    concern to the customer."""
     return session.exec(select(NoticeChange.id).where(
         NoticeChange.notice_id == notice_id, col(NoticeChange.withdrawn_at).is_(None),
-        col(NoticeChange.superseded_at).is_(None)).limit(1)).first() is not None
+        col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None)).limit(1)).first() is not None
 
 
-def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
+def take_over(
+    session: Session, notice: Notice, at: datetime, proof: Mapping[str, Any], promised: date | None, *, actor: Actor,
+    now: datetime,
+) -> None:
+    """Records that a notice was given elsewhere, before this service, received `at`. Its window is the later of the one
+    the customer's terms give and the last day promised there. No letter leaves: it has been told."""
+    audit.move(session, notice, "give", actor=actor, now=now, checked={Need.PROOF}, refs={"by": "imported"})
+    notice.given_at, notice.given_by, notice.proof = at, "imported", dict(proof)
+    notice.promised_last_day = promised
+    if notice.opens_window:
+        open_window(session, notice, at, "taken over from elsewhere", tell=False, now=now)
+
+
+def open_window(
+    session: Session, notice: Notice, received_at: datetime, reason: str, *, tell: bool = True, now: datetime
+) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
     computed = counts = reckoning.reckon(session, notice, received_at)
@@ -288,7 +305,8 @@ def open_window(session: Session, notice: Notice, received_at: datetime, reason:
             reminders.arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
     row = keep_window(session, notice, counts, reckoning.inputs(session, notice, received_at), reason, now=now)
-    _tell_if_longer(session, notice, row, before, now=now)
+    if tell:
+        _tell_if_longer(session, notice, row, before, now=now)
     return row
 
 
@@ -320,7 +338,10 @@ def _tell_if_longer(
 
 
 def tell_longer(session: Session, notice: Notice, *, now: datetime, words: str = "") -> None:
-    """Owes every notice contact the short letter that names the later last day, with our own `words`."""
+    """Owes every notice contact the short letter that names the later last day, with our own `words`; none where the
+    contract has ended."""
+    if contracts.over(session, notice, now):
+        return
     earlier = len(deliveries.of_notice(session, notice.id or 0, "window_extended"))
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
@@ -360,32 +381,3 @@ def lock(session: Session, notice_id: int) -> Notice:
     """The notice, locked until the transaction ends: proofs, objections and releases of one customer take turns."""
     return session.exec(select(Notice).where(Notice.id == notice_id).with_for_update()
                         .execution_options(populate_existing=True)).one()
-
-
-def tell_reached(
-    session: Session, kind: str, notice: Notice, part: NoticeChange, words: str, *, now: datetime, attempt: int = 1
-) -> int:
-    """Owes a letter about one change to whom a notice of it reached or is on its way to, this one or one that it
-    corrected: to those very addresses, and to today's notice contacts. Returns 1 where anybody is told, else 0."""
-    customer = session.get(Customer, notice.customer_id)
-    assert customer is not None
-    reached = set(session.exec(
-        select(Delivery.to_email).join(Notice, col(Notice.id) == col(Delivery.notice_id))
-        .join(NoticeChange, col(NoticeChange.notice_id) == col(Notice.id))
-        .where(NoticeChange.change_id == part.change_id, Notice.customer_id == notice.customer_id,
-               col(Delivery.kind).in_(NOTICE_LETTERS), Delivery.subject_kind == "notice",
-               col(Delivery.state).in_(ARRIVED | UNDER_WAY))
-    ))
-    if not reached:
-        return 0
-    left = session.exec(select(Contact).where(
-        Contact.customer_id == notice.customer_id, col(Contact.email).in_(reached), col(Contact.barred_at).is_(None)
-    ).order_by(col(Contact.id)))
-    told = deliveries.distinct([*deliveries.notice_contacts(session, notice.customer_id), *left])
-    for contact in told:
-        deliveries.queue(
-            session, kind, "notice_change", part.id or 0, email=contact.email, name=contact.name,
-            language=customer.language, now=now, contact_id=contact.id, notice_id=notice.id, words=words,
-            attempt=attempt,
-        )
-    return 1 if told else 0

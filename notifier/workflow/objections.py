@@ -64,9 +64,11 @@ class Filing:
 
 
 def file(
-    session: Session, notice_id: int, filing: Filing, *, contact_id: int | None, actor: Actor, now: datetime
+    session: Session, notice_id: int, filing: Filing, *, contact_id: int | None, filed_at: datetime | None = None,
+    actor: Actor, now: datetime
 ) -> Objection:
-    """Takes in an objection and owes its filer a receipt. The filing itself proves that the notice arrived.
+    """Takes in an objection and owes its filer a receipt. The filing itself proves that the notice arrived. One that
+    was filed elsewhere before is in time or late by when that was, `filed_at`.
 
     Raises Refusal objection_empty or bad_value; never one for being late, repeated or unfounded.
     """
@@ -81,12 +83,13 @@ def file(
     against = _against(session, notice, filing.changes)
     notices.give(session, notice, now, "customer", {"act": "objection"}, actor=actor, now=now)
     contact_checks.heard(session, contact_id, now)
-    window = notices.window_of(session, notice)
+    window, filed_at = notices.window_of(session, notice), filed_at or now
     uid = str(uuid4())
     objection = Objection(
         uid=uid, ref="O-" + "".join(secrets.choice(_ALPHABET) for _ in range(7)), notice_id=notice_id,
-        contact_id=contact_id, state=ObjectionState.FILED, nonce=nonce, channel=filing.channel, filed_at=now,
-        in_time=reckoning.start_is_open(session, notice) or rules.in_time(now, window.ends_at if window else None),
+        contact_id=contact_id, state=ObjectionState.FILED, nonce=nonce, channel=filing.channel, filed_at=filed_at,
+        in_time=reckoning.start_is_open(session, notice)
+        or rules.in_time(filed_at, window.ends_at if window else None),
         window_ends_at=window.ends_at if window else None, filer_name=filing.name.strip()[:200],
         filer_function=filing.function.strip()[:200], filer_email=filing.email.strip(), language=filing.language,
         text=text,

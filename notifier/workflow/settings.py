@@ -17,6 +17,7 @@ from notifier.workflow import audit
 
 LANGUAGE = "organisation.language"
 SECRECY = "organisation.customers_bound_by_secrecy"
+DATA_DAYS, BY_THE_AGREEMENT = "retention.days_after_contract", 120
 
 
 def seed(
@@ -26,7 +27,7 @@ def seed(
     """Writes the environment's values as settings, unless there are settings already. True if it did."""
     if session.exec(select(Setting.key)).first() is not None:
         return False
-    values = _flat(organisation, terms, language, secrecy)
+    values = _flat(organisation, terms, language, secrecy) | {DATA_DAYS: BY_THE_AGREEMENT}
     session.add_all(Setting(key=key, value=value, changed_at=now) for key, value in values.items())
     audit.note(session, "seed", "settings", "", actor=actor, now=now, count=len(values), detail={"after": values})
     return True
@@ -48,6 +49,12 @@ def bound_by_secrecy(session: Session) -> bool:
     sub-processor then has to be bound by it too. No where nobody has said."""
     row = session.get(Setting, SECRECY)
     return bool(row and row.value)
+
+
+def data_days(session: Session) -> int:
+    """How many days after the end of a contract the customer's data has to be deleted or anonymised."""
+    row = session.get(Setting, DATA_DAYS)
+    return int(row.value) if row else BY_THE_AGREEMENT
 
 
 def default_terms(session: Session) -> Terms:

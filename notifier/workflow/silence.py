@@ -22,7 +22,8 @@ CHUNK = 500  # notices a round: the rest follows a second later
 def note_ended(session: Session, *, actor: Actor, now: datetime) -> int:
     """Notes every window that has ended since the last round, with what that meant for each change that stood and
     opened it (`domain.silence`): in the log, and with the change for whoever asks later. Returns how many."""
-    counting = select(NoticeChange.notice_id).where(col(NoticeChange.superseded_at).is_(None))
+    counting = select(NoticeChange.notice_id).where(col(NoticeChange.superseded_at).is_(None),
+                                                           col(NoticeChange.freed_at).is_(None))
     rows = session.exec(
         select(Notice, NoticeWindow).join(NoticeWindow, col(NoticeWindow.id) == col(Notice.window_id))
         .where(Notice.state == NoticeState.GIVEN, col(Notice.silence_noted_at).is_(None),

@@ -174,6 +174,9 @@ def _handed_in(session: Session) -> Iterator[tuple[str, int, str]]:
         if "blob_sha256" in source.c:
             rows = sa.select(source.c.id, source.c.blob_sha256).where(source.c.blob_sha256.is_not(None))
             yield from ((table, number, sha256) for number, sha256 in session.execute(rows.order_by(source.c.id)).all())
+    proofs = select(Notice.id, Notice.proof).where(Notice.given_by == "imported").order_by(col(Notice.id))
+    for number, proof in session.exec(proofs).all():
+        yield "notice", number or 0, str((proof or {}).get("file", ""))
     asked = select(Countersignature).where(Countersignature.action == "hand_delivery")
     for row in session.exec(asked.order_by(col(Countersignature.id))).all():
         yield "countersignature", row.id or 0, str(row.payload.get("file", ""))

@@ -141,6 +141,8 @@ def notice(kind: LetterKind = LetterKind.CHANGE_ANNOUNCED, language: str = "en",
                  "reason": "We named two places of processing. There is a third one, in the United States."}
     if kind is LetterKind.IRREGULAR_START:
         told |= {"in_effect_on": date(2026, 3, 16), "reason": "A switch was set too early.\nNobody noticed for a day."}
+    if kind is LetterKind.CHANGE_PAGE:
+        told |= {"elsewhere_on": date(2026, 2, 20)}
     if kind is LetterKind.START_MOVED:
         moved = replace(ADD, planned_start=date(2026, 7, 15))
         told |= {"last_day": None, "changes": (moved,), "start_was": START, "reason": "The move takes longer."}

@@ -228,7 +228,7 @@ def _progress(ref: str, refusal: Refusal | None = None) -> Response:
             changes=change_pages.told(db, concerned), names=Names(db),
             notices={str(s): int(n) for s, n in states}, letters_by_state=deliveries.counts(db, notice_ids),
             told=told, roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
-            kinds_of_letter=KINDS,
+            kinds_of_letter=KINDS, joinings=change_pages.JOININGS,
         )
 
 

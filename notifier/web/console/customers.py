@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from datetime import date
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from flask import Response, g, request
 from sqlmodel import Session, col, select
@@ -18,9 +21,10 @@ from notifier.domain.silence import WORDS
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, Contact, Customer, Notice, NoticeWindow, Objection
 from notifier.web.access import staff
+from notifier.web.console.changes import JOININGS
 from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
-from notifier.workflow import contact_checks, customers, settings, silence
+from notifier.workflow import annexes, contact_checks, customers, settings, silence
 from notifier.workflow.customers import ContactEntry
 
 CONTACT_ROLES: Mapping[str, str] = {
@@ -62,13 +66,17 @@ TERM_VALUES: Mapping[str, str] = {
 @bp.get("/customers")
 @staff
 def customer_list() -> Response:
-    """All customers by name; `?q=` finds by name or reference."""
-    wanted = request.args.get("q", "").strip()
+    """All customers by name; `?q=` finds by name or reference, `?show=ended` those whose contract has ended, in the
+    order in which their data is due."""
+    wanted, only = request.args.get("q", "").strip(), request.args.get("show", "")
     with house().database.reading() as db:
-        rows = [c for c in customers.every(db) if wanted.casefold() in f"{c.name} {c.ref}".casefold()]
+        ended = customers.ended(db, clock.now())
+        found = [one.customer for one in ended] if only == "ended" else customers.every(db)
+        rows = [c for c in found if wanted.casefold() in f"{c.name} {c.ref}".casefold()]
         reach = set(db.exec(select(Contact.customer_id).where(
             Contact.role == "notice", col(Contact.retired_at).is_(None), col(Contact.barred_at).is_(None)).distinct()))
-        return page("customers.html", rows=rows[:MOST], total=len(rows), wanted=wanted, reach=reach)
+        return page("customers.html", rows=rows[:MOST], total=len(rows), wanted=wanted, reach=reach,
+                    only=only, due={one.customer.id: one for one in ended}, today=today_of(db))
 
 
 @bp.get("/customers/<path:ref>")
@@ -88,8 +96,15 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             silence_words=WORDS, customer=customer, contacts=customers.contacts(db, customer),
             services=customers.services_of(db, customer), terms=_in_words(terms), own=set(customer.terms),
             term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=told,
-            cases=_cases(db, customer), may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
+            annex=annexes.Editions(db).accepted(customer), data_due_on=customers.data_due_on(db, customer),
+            today=today_of(db), joinings=JOININGS, cases=_cases(db, customer),
+            may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
         )
+
+
+def today_of(db: Session) -> date:
+    """The organisation's civil day."""
+    return clock.now().astimezone(ZoneInfo(settings.organisation(db).zone)).date()
 
 
 def _in_words(terms: Terms) -> dict[str, str]:
@@ -120,6 +135,23 @@ def _cases(db: Session, customer: Customer) -> list[Objection]:
         select(Objection).join(Notice, col(Notice.id) == col(Objection.notice_id))
         .where(Notice.customer_id == customer.id).order_by(col(Objection.id).desc())
     ))
+
+
+@bp.post("/customers/<path:ref>/annex")
+@staff
+def record_annex(ref: str) -> Response | Answer:
+    """Which edition stands in the annex this customer accepted; an empty one goes by its dates again."""
+    try:
+        with acting() as db:
+            typed = request.form.get("edition", "").strip()
+            if typed and not re.fullmatch("[0-9]{1,6}", typed):
+                raise Refusal("bad_value", field=N_("Edition in the annex"),
+                              problem=N_("there is no such edition of the list"))
+            customers.record_annex(db, customers.get(db, ref), int(typed) if typed else None, actor=g.actor,
+                                   now=clock.now())
+    except Refusal as refusal:
+        return _show(ref, refusal)
+    return done(f"/console/customers/{quote(ref)}", N_("The annex is recorded, and what follows from it is owed."))
 
 
 @bp.post("/customers/<path:ref>/contacts")

@@ -48,6 +48,7 @@ KINDS: Mapping[str, str] = {
     "change_in_effect": N_("A change applies"),
     "window_extended": N_("More time to object"),
     "window_closing": N_("Reminder: a window is about to end"),
+    "change_page": N_("The page of a notice given elsewhere"),
     "irregular_start": N_("Processing was started irregularly"),
     "start_moved": N_("The planned start has moved or is open"),
     "objection_received": N_("Receipt of an objection"),
