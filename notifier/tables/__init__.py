@@ -3,7 +3,7 @@
 from notifier.tables.audit import AuditDetail, AuditEntry, AuditHead
 from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem, Correction
 from notifier.tables.clock import Lease
-from notifier.tables.customers import Contact, Customer, CustomerService
+from notifier.tables.customers import Contact, Customer, CustomerService, EarlierService
 from notifier.tables.evidence import Evidence, Offboarding
 from notifier.tables.exceptions import Exclusion, ExclusionCheck, IrregularStart, Override
 from notifier.tables.idempotency import KeptAnswer
@@ -19,7 +19,7 @@ from notifier.tables.settings import Setting
 __all__ = [
     "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
     "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer", "CustomerService",
-    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "Edition", "Engagement", "EngagementService", "Evidence",
+    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition", "Engagement", "EngagementService", "Evidence",
     "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer", "Lane", "Lease", "Link", "Notice",
     "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Offboarding", "Override",
     "ProviderPost", "Publication", "ReplyProof", "Service", "Setting", "SubProcessor", "Termination", "User",

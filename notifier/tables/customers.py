@@ -31,8 +31,9 @@ class Customer(SQLModel, table=True):
 
 
 class CustomerService(SQLModel, table=True):
-    """A service bought; no row at all for a customer means it may use every service. `bought_at`: when we learned of
-    it; what was announced before then, this customer was never told of."""
+    """A service bought: the newest period of it. A day no period of a customer covers means every service.
+    `bought_at`: when we learned of it; what was announced before then, this customer was never told of. `ended_on`:
+    the last day it was bought."""
 
     __tablename__ = "customer_service"
 
@@ -40,6 +41,19 @@ class CustomerService(SQLModel, table=True):
     service_id: int = Field(foreign_key="service.id", primary_key=True, index=True)
     ended_on: date | None = None
     bought_at: datetime | None = None
+
+
+class EarlierService(SQLModel, table=True):
+    """A period in which a customer bought a service, before the one that `customer_service` holds: bought again, the
+    old period moves here."""
+
+    __tablename__ = "earlier_service"
+
+    id: int | None = Field(default=None, primary_key=True)
+    customer_id: int = Field(foreign_key="customer.id", index=True)
+    service_id: int = Field(foreign_key="service.id")
+    bought_at: datetime | None = None
+    ended_on: date
 
 
 class Contact(SQLModel, table=True):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.terms import Terms, check
-from notifier.tables import Contact, Customer, CustomerService, Service
+from notifier.tables import Contact, Customer, CustomerService, EarlierService, Service
 from notifier.workflow import audit, calendars, register, settings
 
 
@@ -95,11 +96,32 @@ def _write(session: Session, customer: Customer, entry: CustomerEntry, now: date
     wanted = {s.id: s for s in register.ensure_services(session, entry.services)}
     held = {row.service_id: row for row in session.exec(
         select(CustomerService).where(CustomerService.customer_id == customer.id))}
-    for service_id in wanted.keys() - held.keys():
+    for service_id in sorted(wanted.keys() - held.keys()):
         session.add(CustomerService(customer_id=customer.id or 0, service_id=service_id or 0, bought_at=now))
-    for service_id in held.keys() - wanted.keys():
-        session.delete(held[service_id])
+    zone = ZoneInfo(settings.organisation(session).zone)
+    for service_id, row in held.items():
+        if service_id in wanted:
+            _buy_again(session, row, now)
+        elif row.ended_on is None:
+            _stop(session, row, now, zone)
     _write_contacts(session, customer, entry, now)
+
+
+def _buy_again(session: Session, row: CustomerService, now: datetime) -> None:
+    """A service bought after its end begins a new period; the old one is kept."""
+    if row.ended_on is not None:
+        session.add(EarlierService(customer_id=row.customer_id, service_id=row.service_id, bought_at=row.bought_at,
+                                   ended_on=row.ended_on))
+        row.bought_at, row.ended_on = now, None
+
+
+def _stop(session: Session, row: CustomerService, now: datetime, zone: ZoneInfo) -> None:
+    """A service no longer bought today was bought until yesterday. What was recorded only today was a mistake."""
+    today = now.astimezone(zone).date()
+    if row.bought_at is not None and row.bought_at.astimezone(zone).date() >= today:
+        session.delete(row)
+    else:
+        row.ended_on = today - timedelta(days=1)
 
 
 def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, now: datetime) -> None:
@@ -191,5 +213,51 @@ def services_of(session: Session, customer: Customer) -> list[Service]:
     """What a customer buys; none recorded means everything."""
     return list(session.exec(
         select(Service).join(CustomerService, col(CustomerService.service_id) == col(Service.id))
-        .where(CustomerService.customer_id == customer.id).order_by(col(Service.id))
+        .where(CustomerService.customer_id == customer.id, col(CustomerService.ended_on).is_(None))
+        .order_by(col(Service.id))
     ))
+
+
+@dataclass(frozen=True)
+class Period:
+    """A time in which a customer bought a service: since when we know of it (None: since before the records), and its
+    last day. `from_the_start`: recorded on the day the customer was taken in, so it bought it before that too."""
+
+    service_id: int
+    slug: str
+    bought_at: datetime | None
+    ended_on: date | None
+    since: date | None
+    from_the_start: bool
+
+    def covers(self, day: date) -> bool:
+        """Whether the service was bought on this day."""
+        begun = self.since is None or self.from_the_start or self.since <= day
+        return begun and not self.over_by(day)
+
+    def over_by(self, day: date) -> bool:
+        """Whether it had ended before this day."""
+        return self.ended_on is not None and self.ended_on < day
+
+
+def periods(session: Session, customer_id: int) -> list[Period]:
+    """Every period in which a customer bought a service, earlier ones first. Days are the organisation's."""
+    zone = ZoneInfo(settings.organisation(session).zone)
+    taken_in = session.exec(select(Customer.created_at).where(Customer.id == customer_id)).first()
+    first = taken_in.astimezone(zone).date() if taken_in else date.min
+    found = []
+    for model in (EarlierService, CustomerService):
+        for row, slug in session.exec(
+            select(model, Service.slug).join(Service, col(Service.id) == col(model.service_id))
+            .where(model.customer_id == customer_id).order_by(col(model.bought_at), col(Service.id))
+        ):
+            since = row.bought_at.astimezone(zone).date() if row.bought_at else None
+            found.append(Period(row.service_id, slug, row.bought_at, row.ended_on, since,
+                                since is not None and since <= first))
+    return found
+
+
+def services_on(session: Session, customer_id: int, day: date) -> frozenset[str] | None:
+    """The slugs of what a customer buys, or bought, on a day; None where nothing is recorded for it, which means
+    every service."""
+    return frozenset(p.slug for p in periods(session, customer_id) if p.covers(day)) or None

@@ -16,8 +16,8 @@ from sqlmodel import Session, col, select
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState
-from notifier.tables import Change, ChangeItem, Customer, CustomerService, Engagement, IrregularStart, Override
-from notifier.workflow import changes, register, releases, settings
+from notifier.tables import Change, ChangeItem, Customer, Engagement, IrregularStart, Override
+from notifier.workflow import changes, customers, register, releases, settings
 from notifier.workflow.releases import Standing
 
 
@@ -123,8 +123,8 @@ def came_after(session: Session, change: Change, customer: Customer) -> bool:
         return True
     concerned = {s.id for slug, s in register.services(session).items()
                  if slug in changes.services_of(session, changes.items_of(session, change))}
-    bought = session.exec(select(CustomerService).where(CustomerService.customer_id == customer.id)).all()
-    since = [row.bought_at for row in bought if row.service_id in concerned]
+    since = [period.bought_at for period in customers.periods(session, customer.id or 0)
+             if period.service_id in concerned and not period.over_by(started.astimezone(zone).date())]
     return bool(since) and all(at is not None and at >= started for at in since)
 
 
@@ -171,5 +171,5 @@ def _buys(session: Session, customer: Customer, engagement_ref: str, change: Cha
     if value is None and change is not None:
         brought = (i.after for i in changes.items_of(session, change) if i.after is not None)
         value = next((v for v in brought if v.ref == engagement_ref), None)
-    bought = releases.services_of(session, customer.id or 0, on)
+    bought = customers.services_on(session, customer.id or 0, on)
     return value is None or not value.services or bought is None or bool(bought & set(value.services))

@@ -24,7 +24,6 @@ from notifier.domain.terms import Authorisation, Terms
 from notifier.tables import (
     Change,
     Customer,
-    CustomerService,
     Notice,
     NoticeChange,
     Objection,
@@ -36,6 +35,7 @@ from notifier.tables import (
 from notifier.workflow import (
     audit,
     changes,
+    customers,
     deliveries,
     exclusions,
     listing,
@@ -116,7 +116,7 @@ def _facts(
     terms = Terms.from_json(notice.terms)
     row = notices.window_of(session, notice)
     today_there = now.astimezone(ZoneInfo(terms.zone)).date()
-    bought = services_of(session, notice.customer_id, today_there)
+    bought = customers.services_on(session, notice.customer_id, today_there)
     return gate.Facts(
         change_state=change.state, planned_start=change.planned_start, today=today,
         today_there=today_there, now=now, opens_window=change.opens_window,
@@ -147,16 +147,6 @@ def _ended(session: Session, objection: Objection, customer_id: int) -> dict[str
         service = session.get(Service, row.service_id) if row.service_id else None
         ended.update(dict.fromkeys([service.slug] if service else every, row.ends_on))
     return ended
-
-
-def services_of(session: Session, customer_id: int, on: date) -> frozenset[str] | None:
-    """The slugs of what a customer buys on a day; None where nothing is recorded, which means everything."""
-    rows = session.exec(
-        select(col(Service.slug), col(CustomerService.ended_on))
-        .join(CustomerService, col(CustomerService.service_id) == col(Service.id))
-        .where(CustomerService.customer_id == customer_id)
-    ).all()
-    return frozenset(slug for slug, ended in rows if ended is None or ended >= on) if rows else None
 
 
 def change_blockers(change: Change, now: datetime, zone: str) -> list[Blocker]:

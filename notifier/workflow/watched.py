@@ -60,6 +60,7 @@ WATCHED: Mapping[str, Kept] = {
     "termination": _kept(),
     "customer": _kept("language country subdivision terms"),
     "customer_service": _kept(),
+    "earlier_service": _kept(),
     "contact": _kept("role"),
     "evidence": _kept("engagement_ref kind blob_sha256"),
     "offboarding": _kept("engagement_ref what blob_sha256"),
