@@ -33,6 +33,11 @@ class LetterKind(StrEnum):
     OBJECTION_RIGHT_NOT_USED = "objection_right_not_used"
     OBJECTION_WITHDRAWN = "objection_withdrawn"
     SERVICE_TERMINATED = "service_terminated"
+    CONSENT_REMINDER = "consent_reminder"
+    MY_LINK = "my_link"
+    DECISION_LINK = "decision_link"
+    CONTACT_CONFIRM = "contact_confirm"
+    CONTACT_CHANGED = "contact_changed"
     STAFF_OBJECTION_FILED = "staff_objection_filed"
     STAFF_REVIEW_REQUESTED = "staff_review_requested"
     STAFF_DELIVERY_FAILED = "staff_delivery_failed"
@@ -86,7 +91,7 @@ class Addressee:
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_corrected, change_withdrawn, change_in_effect, window_extended, start_moved,
-    irregular_start.
+    irregular_start, consent_reminder.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
@@ -149,6 +154,35 @@ class ObjectionFacts(Envelope):
 
 
 @dataclass(frozen=True)
+class OwnPage:
+    """One customer's page, by the link for the contact a letter goes to."""
+
+    customer: str
+    link: str
+
+
+@dataclass(frozen=True)
+class PageFacts(Envelope):
+    """my_link, decision_link, contact_confirm, contact_changed: letters that open a customer's own pages, or tell of
+    what was done there.
+
+    `pages` is one link per customer: several where an address is a contact of several. `act` is what the letter is
+    about: consent, withdraw or terminate of a decision; add, change or retire of a contact. `about` is the reference
+    of the notice or case; `until` when the links end, in `zone`. `old` and `new` are the addresses before and after,
+    `by` the name or address of who asked.
+    """
+
+    pages: tuple[OwnPage, ...]
+    act: str
+    about: str
+    until: datetime | None
+    zone: str
+    old: str = ""
+    new: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class StaffFacts(Envelope):
     """Letters to the processor's own people: what happened, to what, and the console page to look at."""
 
@@ -158,4 +192,4 @@ class StaffFacts(Envelope):
     link: str
 
 
-Facts = NoticeFacts | ObjectionFacts | StaffFacts
+Facts = NoticeFacts | ObjectionFacts | PageFacts | StaffFacts

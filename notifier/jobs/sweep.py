@@ -24,11 +24,13 @@ from notifier.tables import Lease, ProviderPost
 from notifier.workflow import (
     announcements,
     audit,
+    consent_reminders,
     deliveries,
     doubts,
     idempotency,
     lanes,
     listing,
+    own_pages,
     releases,
     reviews,
     silence,
@@ -64,6 +66,7 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+        _duty(house, "questions for consent", partial(consent_reminders.remind, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
@@ -94,6 +97,8 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
         found.append("notifier.jobs.polling.ask")
     if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
         found.append("notifier.jobs.events.digest")
+    if own_pages.unanswered(session):
+        found.append("notifier.jobs.own_pages.answer")
     if announcements.unfinished(session) or announcements.litter(session) is not None:
         found.append("notifier.jobs.announce.proceed")
     newest = listing.newest(session)

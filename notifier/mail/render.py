@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from notifier import text
-from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
+from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, ObjectionFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
 from notifier.domain.register import FIELD_NAMES, FIELDS, UNLESS_SAID, EngagementValue, differences
 from notifier.domain.transfers import told
@@ -194,7 +194,7 @@ def tight(html: str) -> str:
 def _told(facts: Facts, language: str) -> dict[str, Any]:
     told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
     told["language"] = language
-    if not isinstance(facts, StaffFacts):
+    if isinstance(facts, NoticeFacts | ObjectionFacts):
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
         told["acts"] = tuple(act(c, facts.services, c.ref in opens, language) for c in facts.changes)
     if isinstance(facts, NoticeFacts):
@@ -263,6 +263,12 @@ def _filled(value: EngagementValue, language: str) -> Iterable[Row]:
             yield Row(FIELD_NAMES[name], _shown(name, value, {}, language))
         elif name in UNLESS_SAID:
             yield Row(FIELD_NAMES[name], text.gettext(language)(UNLESS_SAID[name]))
+
+
+def described(value: EngagementValue, language: str) -> tuple[Row, ...]:
+    """What a list of full records shows of an engagement, its legal name aside: every field that says something."""
+    return tuple(Row(FIELD_NAMES[name], _shown(name, value, {}, language)) for name in FIELDS
+                 if name not in ("ref", "legal_name", "services") and getattr(value, name))
 
 
 def _changed(

@@ -42,7 +42,7 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
-from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
+from notifier.workflow import calendars, deliveries, letters, links, notices, page_letters, settings, written
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
 
@@ -50,7 +50,7 @@ log = logging.getLogger("notifier.letters")
 Value = TypeVar("Value")
 MOST = 5000  # shared values kept
 
-_n, _p, _c, _l = (table(model).c for model in (Notice, NoticeChange, Customer, Link))
+_n, _p, _c, _l, _h = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Change))
 
 
 @dataclass
@@ -107,7 +107,7 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
     for row in owed:
         if not _about_announcement(row):
             with _told(mailing, row), session.begin_nested():
-                mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
+                mailing.prepared[row.ref] = _by_itself(session, row, sender, now)
     if announced := [row for row in owed if _about_announcement(row)]:
         batch = _Batch(session, announced, sender, common, now)
         for row in announced:
@@ -120,6 +120,12 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
                     mailing.prepared[row.ref] = batch.prepared(row)
         batch.promise(mailing)
     return mailing
+
+
+def _by_itself(session: Session, row: Claimed, sender: Sender, now: datetime) -> Prepared:
+    if row.subject_kind in page_letters.SUBJECTS:
+        return page_letters.prepare(session, row, sender)
+    return letters.prepare(session, row, sender, now)
 
 
 def _about_announcement(row: Claimed) -> bool:
@@ -161,19 +167,36 @@ class _Batch:
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give."""
+        """Whether nothing is left to say: nothing stands any more that this letter was to give, or everything it was
+        to remind of is answered, started or over."""
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return not self._unanswered(row)
         return deliveries.gives(row) and not self._standing(row)
+
+    def _unanswered(self, row: Claimed) -> list[Any]:
+        notice: Any = self._notices[row.notice_id]
+        if notice.contract_end is not None and notice.contract_end < self._now.date():
+            return []
+        return [part for part in self._standing(row)
+                if part.opens_window and part.consent == "" and part.released_at is None]
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
         return [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
 
+    def _concerned(self, row: Claimed) -> list[Any]:
+        """The parts of its notice a letter is about."""
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return self._unanswered(row)
+        if row.subject_kind == "notice_change":
+            return [part for part in self._parts.get(row.notice_id or 0, ()) if part.id == row.subject_id]
+        return self._standing(row)
+
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
         notice: Any = self._notices[row.notice_id]
         made, terms = self._made(notice.announcement_id), self._terms(notice.terms)
-        concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
-            if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
+        concerned = [part.change_id for part in self._concerned(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
         last_day, why = self._last_day(notice, row, terms)
         token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
@@ -211,9 +234,11 @@ class _Batch:
         return self._common.get(("told", concerned), read)
 
     def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
+        running = self._windows.get(notice.window_id)
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return (running.last_day, ()) if running is not None else (None, ())
         if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
             return None, ()
-        running = self._windows.get(notice.window_id)
         if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
@@ -274,12 +299,15 @@ class _Correction:
 _THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOTICES = (
     sa.select(_n.id, _n.announcement_id, _n.opens_window, _n.promised_last_day, _n.window_id,
-              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause)
+              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause,
+              _c.contract_end)
     .join_from(table(Notice), table(Customer), _c.id == _n.customer_id)
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.consent, _p.released_at,
+              _h.opens_window)
+    .join_from(table(NoticeChange), table(Change), _h.id == _p.change_id)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

@@ -62,6 +62,7 @@ WATCHED: Mapping[str, Kept] = {
     "customer_service": _kept(),
     "earlier_service": _kept(),
     "contact": _kept("role"),
+    "contact_change": _kept("uid act role"),
     "evidence": _kept("engagement_ref kind blob_sha256"),
     "offboarding": _kept("engagement_ref what blob_sha256"),
     "exclusion": _kept(),

@@ -21,7 +21,9 @@ LANGUAGES = ("de", "fr", "it")
 MEND = "run `make catalogues` and translate what is new"
 CUSTOMERS_READ = (
     "templates/email/", "templates/objection/", "templates/public/", "feeds/", "notifier/domain/",
-    "notifier/web/customers.py", "notifier/web/notices.py", "notifier/web/objections.py",
+    "templates/my/", "notifier/web/customers.py", "notifier/web/notices.py", "notifier/web/objections.py",
+    "notifier/web/consents.py", "notifier/web/contacts.py", "notifier/web/endings.py", "notifier/web/fresh.py",
+    "notifier/web/my.py", "notifier/workflow/consents.py", "notifier/workflow/contacts.py",
 )
 
 

@@ -249,7 +249,7 @@ def _one_by_one(journey: Journey) -> None:
     do(hand_delivery.confirm, gamma.uid, by="petra")
     beta = journey.notice_of("beta")
     do(consents.acknowledge, beta, by=CONTACT)
-    do(consents.consent, beta, [ref], "no", by=CONTACT)
+    do(consents.consent, beta, [ref], "no", name="Bea", function="Counsel", by=CONTACT)
     do(exclusions.ask, ref, "beta", "It said no.")
     do(exclusions.confirm, ref, "beta", "Its switch is off.", by="egon")
     do(exclusions.confirm, ref, "beta", "Still off.", by="egon")
@@ -279,7 +279,7 @@ def _one_by_one(journey: Journey) -> None:
     do(objections.right_not_used, second, "The day has passed.")
     do(objections.right_not_used, second, "The day has passed.", by="petra")
     do(exclusions.end, ref, "beta", "It has said yes.")
-    do(consents.consent, beta, [ref], "yes", by=CONTACT)
+    do(consents.consent, beta, [ref], "yes", name="Bea", function="Counsel", by=CONTACT)
     do(releases.release, ref, customer_ref="beta", by="olga")
 
 
@@ -296,7 +296,7 @@ def _all_together(journey: Journey) -> None:
     journey.arrive(but="gamma")
     do(starts.move_start, ref, date(2026, 8, 10), "The migration takes longer.")
     beta = journey.notice_of("beta")
-    do(consents.consent, beta, [ref], "yes", by=CONTACT)
+    do(consents.consent, beta, [ref], "yes", name="Bea", function="Counsel", by=CONTACT)
     journey.at(date(2026, 8, 10))
     do(releases.start_if_clear, ref, by=CLOCK)
     do(starts.move_start, ref, date(2026, 9, 7), "It is ready now.")
