@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 from notifier import clock
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
-from notifier.domain.terms import Terms
+from notifier.domain.terms import Authorisation, Terms
 from notifier.mail import render
 from notifier.tables import Announcement, Evidence, Notice, Objection
 from notifier.web import customers, notices, pages
@@ -38,6 +38,11 @@ class Told:
     parts: Sequence[Part]
     due: Due | None
     path: str
+
+    @property
+    def specific(self) -> bool:
+        """Whether the customer's agreement asked for its yes when it was told."""
+        return Terms.from_json(self.notice.terms).authorisation is Authorisation.SPECIFIC
 
     @property
     def stands(self) -> bool:
