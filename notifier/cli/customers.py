@@ -7,9 +7,9 @@ import click
 from notifier.cli.acting import Noun, acting, reading, signed
 from notifier.cli.printing import jsonable, listed, show_json
 from notifier.tables import Customer
-from notifier.workflow import annexes
+from notifier.workflow import accepted
 from notifier.workflow import customers as verbs
-from notifier.workflow.annexes import Editions
+from notifier.workflow.accepted import Editions
 
 
 @click.group(cls=Noun)
@@ -24,7 +24,7 @@ def list_customers(ended: bool, as_json: bool) -> None:
     """Lists the customers by name; of those whose contract has ended, when their data is due."""
     with reading() as act:
         due = {one.customer.id: one.data_due_on for one in verbs.ended(act.session, act.now)}
-        editions = annexes.Editions(act.session)
+        editions = accepted.Editions(act.session)
         found = [one.customer for one in verbs.ended(act.session, act.now)] if ended else verbs.every(act.session)
         rows = [{**_row(customer, editions), "data_due_on": due.get(customer.id)} for customer in found]
     heads = {"ref": "CUSTOMER", "name": "NAME", "contract_start": "FROM", "contract_end": "UNTIL",

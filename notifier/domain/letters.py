@@ -38,6 +38,11 @@ class LetterKind(StrEnum):
     OBJECTION_WITHDRAWN = "objection_withdrawn"
     SERVICE_TERMINATED = "service_terminated"
     CONTACT_CHECK = "contact_check"
+    CONSENT_REMINDER = "consent_reminder"
+    MY_LINK = "my_link"
+    DECISION_LINK = "decision_link"
+    CONTACT_CONFIRM = "contact_confirm"
+    CONTACT_CHANGED = "contact_changed"
     STAFF_OBJECTION_FILED = "staff_objection_filed"
     STAFF_REVIEW_REQUESTED = "staff_review_requested"
     STAFF_DELIVERY_FAILED = "staff_delivery_failed"
@@ -105,7 +110,7 @@ class Shown:
 @dataclass(frozen=True)
 class NoticeFacts(Envelope):
     """change_announced, change_previewed (the same, as a test), change_corrected, change_withdrawn, change_in_effect,
-    window_extended, window_closing, start_moved, irregular_start, change_page.
+    window_extended, window_closing, start_moved, irregular_start, change_page, consent_reminder.
 
     `link` is the customer's signed notice page; `last_day` ends at 24:00 in `zone`; None where nothing in
     this letter opens a window. `opens_window` names the refs of the changes that do. `why` explains the last
@@ -182,6 +187,35 @@ class ContactFacts(Envelope):
 
 
 @dataclass(frozen=True)
+class OwnPage:
+    """One customer's page, by the link for the contact a letter goes to."""
+
+    customer: str
+    link: str
+
+
+@dataclass(frozen=True)
+class PageFacts(Envelope):
+    """my_link, decision_link, contact_confirm, contact_changed: letters that open a customer's own pages, or tell of
+    what was done there.
+
+    `pages` is one link per customer: several where an address is a contact of several. `act` is what the letter is
+    about: consent, withdraw or terminate of a decision; add, change or retire of a contact. `about` is the reference
+    of the notice or case; `until` when the links end, in `zone`. `old` and `new` are the addresses before and after,
+    `by` the name or address of who asked.
+    """
+
+    pages: tuple[OwnPage, ...]
+    act: str
+    about: str
+    until: datetime | None
+    zone: str
+    old: str = ""
+    new: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True)
 class StaffFacts(Envelope):
     """Letters to the processor's own people: what happened, to what, and the console page to look at. `awaited` says
     that the letter which failed gives a notice, and nothing else has given it."""
@@ -193,4 +227,4 @@ class StaffFacts(Envelope):
     awaited: bool = False
 
 
-Facts = NoticeFacts | ObjectionFacts | ContactFacts | StaffFacts
+Facts = NoticeFacts | ObjectionFacts | ContactFacts | PageFacts | StaffFacts

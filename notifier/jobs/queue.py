@@ -27,6 +27,7 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.announce.proceed": DESK,
     "notifier.jobs.events.digest": DESK,
     "notifier.jobs.polling.ask": DESK,
+    "notifier.jobs.own_pages.answer": DESK,
 }
 
 JOB_TIMEOUT = 90  # seconds; more than a job's minute and the slowest call to a provider (5 + 20) together

@@ -24,6 +24,7 @@ from notifier.tables import Lease, ProviderPost
 from notifier.workflow import (
     announcements,
     audit,
+    consent_reminders,
     contact_checks,
     deliveries,
     doubts,
@@ -31,6 +32,7 @@ from notifier.workflow import (
     lanes,
     latecomers,
     listing,
+    own_pages,
     recounts,
     releases,
     reminders,
@@ -68,6 +70,7 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+        _duty(house, "questions for consent", partial(consent_reminders.remind, actor=ACTOR, now=now))
     if seen is None or stands[1] != seen[1]:  # once a minute
         _duty(house, "windows counted again", partial(recounts.recount, actor=ACTOR, now=now))
         _look_after_latecomers(house, now)  # a contract may begin, a service end by its day alone
@@ -111,6 +114,8 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
         found.append("notifier.jobs.polling.ask")
     if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
         found.append("notifier.jobs.events.digest")
+    if own_pages.unanswered(session):
+        found.append("notifier.jobs.own_pages.answer")
     if announcements.unfinished(session) or announcements.litter(session) is not None:
         found.append("notifier.jobs.announce.proceed")
     newest = listing.newest(session)

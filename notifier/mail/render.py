@@ -319,6 +319,12 @@ def _filled(
             yield Row(FIELD_NAMES[name], text.gettext(language)(UNLESS_SAID[name]))
 
 
+def described(value: EngagementValue, language: str) -> tuple[Row, ...]:
+    """What a list of full records shows of an engagement, its legal name aside: every field that says something."""
+    return tuple(Row(FIELD_NAMES[name], _shown(name, value, {}, language)) for name in FIELDS
+                 if name not in ("ref", "legal_name", "services") and getattr(value, name))
+
+
 def _changed(
     before: EngagementValue, after: EngagementValue, names: dict[str, str], language: str
 ) -> Iterable[Row]:

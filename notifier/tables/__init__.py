@@ -3,7 +3,7 @@
 from notifier.tables.audit import AuditDetail, AuditEntry, AuditHead
 from notifier.tables.changes import Announcement, AnnouncementChange, AudienceRow, Change, ChangeItem, Correction
 from notifier.tables.clock import Lease
-from notifier.tables.customers import Contact, Customer, CustomerService, EarlierService
+from notifier.tables.customers import Contact, ContactChange, Customer, CustomerService, EarlierService, PageRequest
 from notifier.tables.evidence import Evidence, Offboarding
 from notifier.tables.exceptions import Exclusion, ExclusionCheck, IrregularStart, Override
 from notifier.tables.idempotency import KeptAnswer
@@ -18,10 +18,10 @@ from notifier.tables.settings import Setting
 
 __all__ = [
     "Acknowledgement", "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry",
-    "AuditHead", "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer",
-    "CustomerService", "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition", "Engagement",
-    "EngagementService", "Evidence",
-    "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer", "Lane", "Lease", "Link", "Notice",
-    "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Offboarding", "Override",
-    "ProviderPost", "Publication", "ReplyProof", "Service", "Setting", "SubProcessor", "Termination", "User",
+    "AuditHead", "Blob", "Change", "ChangeItem", "Contact", "ContactChange", "Correction", "Countersignature",
+    "Customer", "CustomerService", "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition",
+    "Engagement", "EngagementService", "Evidence", "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer",
+    "Lane", "Lease", "Link", "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange",
+    "ObjectionMessage", "Offboarding", "Override", "PageRequest", "ProviderPost", "Publication", "ReplyProof",
+    "Service", "Setting", "SubProcessor", "Termination", "User",
 ]

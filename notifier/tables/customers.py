@@ -13,7 +13,7 @@ from notifier.tables.base import json_column
 class Customer(SQLModel, table=True):
     """A customer. `terms` holds only what its contract says differently from the organisation's defaults.
     `annex_edition` is the edition of the list in the annex it accepted; empty, it is worked out from the day it signed
-    (`workflow.annexes`)."""
+    (`workflow.accepted`)."""
 
     __tablename__ = "customer"
 
@@ -89,3 +89,37 @@ class Contact(SQLModel, table=True):
     check_at: datetime | None = None
     check_asked_at: datetime | None = None
     doubted_at: datetime | None = None
+
+
+class ContactChange(SQLModel, table=True):
+    """A change of a customer's contacts by the customer itself: `act` is add, change or retire. What adds or changes
+    counts from `confirmed_at` on, said at the new address; until then the contact there was is the one we write to.
+    `contact_id` is the contact changed or retired, `asked_by` the one who asked, `made_id` the one it made."""
+
+    __tablename__ = "contact_change"
+
+    id: int | None = Field(default=None, primary_key=True)
+    uid: str = Field(unique=True, max_length=36)
+    customer_id: int = Field(foreign_key="customer.id", index=True)
+    act: str = Field(max_length=8)
+    contact_id: int | None = Field(default=None, foreign_key="contact.id")
+    email: str = Field(default="", max_length=254)
+    name: str = Field(default="", max_length=200)
+    phone: str = Field(default="", max_length=60)
+    role: str = Field(default="notice", max_length=12)
+    asked_by: int = Field(foreign_key="contact.id")
+    asked_at: datetime
+    expires_at: datetime
+    confirmed_at: datetime | None = None
+    made_id: int | None = Field(default=None, foreign_key="contact.id")
+    dropped_at: datetime | None = None
+
+
+class PageRequest(SQLModel, table=True):
+    """An address somebody typed to be sent its page, known or not; gone as soon as a job has answered it."""
+
+    __tablename__ = "page_request"
+
+    id: int | None = Field(default=None, primary_key=True)
+    email: str = Field(max_length=254)
+    asked_at: datetime

@@ -122,13 +122,14 @@ class ProviderPost(SQLModel, table=True):
 
 
 class Link(SQLModel, table=True):
-    """A signed link in a letter; the token is signed from the id, so rendering twice gives the same bytes."""
+    """A signed link in a letter; the token is signed from the id, so rendering twice gives the same bytes. One with a
+    `nonce` was asked for: it lives until `expires_at`, and where it decides something it opens once (`used_at`)."""
 
     __tablename__ = "link"
     __table_args__ = (UniqueConstraint("kind", "target_id", "contact_id", "email", "nonce"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: str = Field(max_length=12)  # notice | case | contact
+    kind: str = Field(max_length=12)  # of `workflow.links.PREFIX`
     target_id: int = Field(index=True)
     contact_id: int | None = Field(default=None, foreign_key="contact.id")
     email: str = Field(default="", max_length=254)

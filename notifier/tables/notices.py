@@ -62,6 +62,9 @@ class NoticeChange(SQLModel, table=True):
     change_id: int = Field(foreign_key="change.id", index=True)
     consent: str = Field(default="", max_length=3)  # yes | no | "" not answered
     consent_at: datetime | None = None
+    # Who said so, as they wrote it: a person's name and function, so they stand aside in the log.
+    consent_name: str = Field(default="", max_length=200, sa_column_kwargs={"server_default": ""})
+    consent_function: str = Field(default="", max_length=200, sa_column_kwargs={"server_default": ""})
     withdrawn_at: datetime | None = None
     superseded_at: datetime | None = None
     freed_at: datetime | None = None

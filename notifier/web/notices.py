@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from sqlmodel import Session, col, select
 
 from notifier import clock
@@ -98,27 +98,6 @@ def read_page(token: str) -> Response:
     return _onward(token, "read")
 
 
-@bp.post("/n/<token>/consent")
-def consent(token: str) -> Response:
-    """The customer's specific yes or no, to the changes it chose."""
-    chosen = request.form.getlist("changes")
-    if not chosen:
-        missing = {"changes": Sentence(N_("Choose at least one change to answer for."))}
-        return customers.refused_entry(_notice(token, missing))
-    with house().database.transaction() as db:
-        visit = customers.enter_notice(db, token)
-        answer = request.form.get("answer", "")
-        consents.consent(db, visit.notice, chosen, answer, actor=visit.actor, now=clock.now())
-    house().ring_all()
-    return customers.see(visit.to(visit.home, "consent"))
-
-
-@bp.get("/n/<token>/consent")
-def consent_page(token: str) -> Response:
-    """The question for consent stands on the notice."""
-    return _onward(token, "consent")
-
-
 @bp.post("/n/<token>/cases/<ref>")
 def open_case(token: str, ref: str) -> Response:
     """Gives this contact its own link to a case a colleague filed under the same notice, and goes there."""
@@ -139,7 +118,7 @@ def _onward(token: str, mark: str) -> Response:
     return customers.see(visit.to(visit.home, mark))
 
 
-def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Response:
+def _notice(token: str) -> Response:
     now = clock.now()
     with house().database.reading() as db:
         visit = customers.enter_notice(db, token)
@@ -154,7 +133,7 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
             "silence_words": WORDS,
             "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }
-    return customers.page("objection/notice.html", errors=errors or {}, **values)
+    return customers.page("objection/notice.html", **values)
 
 
 @dataclass(frozen=True)

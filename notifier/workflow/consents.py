@@ -15,6 +15,8 @@ from notifier.domain.terms import Terms
 from notifier.tables import Acknowledgement, Change, Contact, Notice, NoticeChange
 from notifier.workflow import audit, contact_checks, notices
 
+LONGEST = 200  # characters of a name or a function
+
 
 def acknowledge(session: Session, notice: Notice, *, actor: Actor, now: datetime) -> None:
     """The customer says that it has read the notice: a proof of receipt by its own act, and no consent to anything.
@@ -56,15 +58,21 @@ def readers(session: Session, notice: Notice) -> list[tuple[str, datetime]]:
 
 
 def consent(
-    session: Session, notice: Notice, change_refs: Collection[str], answer: str, *, actor: Actor, now: datetime
+    session: Session, notice: Notice, change_refs: Collection[str], answer: str, *, name: str, function: str,
+    actor: Actor, now: datetime,
 ) -> list[str]:
-    """The customer's specific answer (`yes` or `no`) to the named changes, where its terms ask for one (GDPR 28(2)).
-    Answering proves receipt. An answer may be changed until the change is released. Returns the refs it now holds for.
+    """The customer's specific answer (`yes` or `no`) to the named changes, where its terms ask for one (GDPR 28(2)), by
+    the person of this name and function. Answering proves receipt. An answer may be changed until the change is
+    released. Returns the refs it now holds for.
 
-    Raises Refusal bad_value for another answer, consent_not_asked where none of the changes waits for one.
+    Raises Refusal bad_value for another answer or without a name and a function, consent_not_asked where none of the
+    changes waits for one.
     """
     if answer not in ("yes", "no"):
         raise Refusal("bad_value", field=N_("Your answer"), problem=N_("answer yes or no"))
+    for field, given in ((N_("Your name"), name), (N_("Your function"), function)):
+        if not given.strip() or len(given.strip()) > LONGEST:
+            raise Refusal("bad_value", field=field, problem=N_("write it out, in at most 200 characters"))
     notice = notices.lock(session, notice.id or 0)
     waiting = [p for p in consent_asked(session, notice) if p[1].ref in change_refs]
     if not waiting:
@@ -73,9 +81,11 @@ def consent(
     contact_checks.heard(session, actor.id, now)
     for part, _ in waiting:
         part.consent, part.consent_at = answer, now
+        part.consent_name, part.consent_function = name.strip(), function.strip()
     refs = [change.ref for _, change in waiting]
     audit.note(session, "consent", NOTICE.name, notice.uid, actor=actor, now=now,
-               refs={"changes": refs, "answer": answer})
+               refs={"changes": refs, "answer": answer},
+               detail={"name": name.strip(), "function": function.strip()})
     return refs
 
 

@@ -39,7 +39,7 @@ from notifier.tables import (
 )
 from notifier.tables.base import table
 from notifier.workflow import announcements, audience, audit, changes, deliveries, notices, rolls, settings
-from notifier.workflow.annexes import Editions
+from notifier.workflow.accepted import Editions
 from notifier.workflow.audience import Seat
 
 PAGE = 2000  # customers looked at together

@@ -140,7 +140,7 @@ def _contact_check(
     assert contact is not None
     customer = session.get(Customer, contact.customer_id)
     assert customer is not None
-    token = sender.signer.token(links.ensure(session, links.CONTACT, contact.id or 0, contact_id=contact.id, now=now))
+    token = sender.signer.token(links.ensure(session, links.CHECK, contact.id or 0, contact_id=contact.id, now=now))
     facts = ContactFacts(**envelope, thread=delivery.ref, customer=addressed(customer),
                          link=f"{sender.base_url}/c/{token}",
                          again=contact_checks.asked_again(contact, now))

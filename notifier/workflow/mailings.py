@@ -53,6 +53,7 @@ from notifier.workflow import (
     letters,
     links,
     notices,
+    page_letters,
     reminders,
     settings,
     written,
@@ -64,7 +65,7 @@ log = logging.getLogger("notifier.letters")
 Value = TypeVar("Value")
 MOST = 5000  # shared values kept
 
-_n, _p, _c, _l, _d = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Delivery))
+_n, _p, _c, _l, _d, _h = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Delivery, Change))
 
 
 @dataclass
@@ -126,7 +127,7 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
             mailing.moot.append(row)
         elif not _about_announcement(row):
             with _told(mailing, row), session.begin_nested():
-                mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
+                mailing.prepared[row.ref] = _by_itself(session, row, sender, now)
     if announced := [row for row in owed if _about_announcement(row)]:
         batch = _Batch(session, announced, sender, common, now)
         for row in announced:
@@ -139,6 +140,12 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
                     mailing.prepared[row.ref] = batch.prepared(row)
         batch.promise(mailing)
     return mailing
+
+
+def _by_itself(session: Session, row: Claimed, sender: Sender, now: datetime) -> Prepared:
+    if row.subject_kind in page_letters.SUBJECTS:
+        return page_letters.prepare(session, row, sender)
+    return letters.prepare(session, row, sender, now)
 
 
 def _about_announcement(row: Claimed) -> bool:
@@ -181,15 +188,21 @@ class _Batch:
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give, or of whose window it speaks, or
-        the contract has ended; a reminder also where nobody has to be reminded any more."""
+        """Whether nothing is left to say: nothing stands any more that this letter was to give, or of whose window it
+        speaks, or everything it was to remind of is answered, started or over, or the contract has ended."""
         notice: Any = self._notices[row.notice_id]
         if notice.contract_end is not None:
             here = self._now.astimezone(ZoneInfo(self._terms(notice.terms).zone)).date()
             if ended(notice.contract_end, here):
                 return True
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return not self._unanswered(row)
         of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
         return row.ref in self._pointless or (of_window and not self._standing(row))
+
+    def _unanswered(self, row: Claimed) -> list[Any]:
+        return [part for part in self._standing(row)
+                if part.opens_window and part.consent == "" and part.released_at is None]
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
@@ -198,12 +211,19 @@ class _Batch:
             return standing
         return [part for part in standing if not part.consent]
 
+    def _concerned(self, row: Claimed) -> list[Any]:
+        """The parts of its notice a letter is about."""
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return self._unanswered(row)
+        if row.subject_kind == "notice_change":
+            return [part for part in self._parts.get(row.notice_id or 0, ()) if part.id == row.subject_id]
+        return self._standing(row)
+
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
         notice: Any = self._notices[row.notice_id]
         made, terms = self._made(notice.announcement_id), self._terms(notice.terms)
-        concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
-            if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
+        concerned = [part.change_id for part in self._concerned(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
         about = self._told(tuple(concerned), organisation.zone)
         last_day, why = self._last_day(notice, row, terms, about.starts_on)
@@ -249,9 +269,11 @@ class _Batch:
     def _last_day(
         self, notice: Any, row: Claimed, terms: Terms, starts_on: date | None
     ) -> tuple[date | None, tuple[Sentence, ...]]:
+        running = self._windows.get(notice.window_id)
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return (running.last_day, ()) if running is not None else (None, ())
         if not notice.opens_window or not (deliveries.gives(row) or row.kind in OF_THE_WINDOW):
             return None, ()
-        running = self._windows.get(notice.window_id)
         if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
@@ -321,7 +343,9 @@ _NOTICES = (
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.freed_at, _p.consent)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.freed_at, _p.consent,
+              _p.released_at, _h.opens_window)
+    .join_from(table(NoticeChange), table(Change), _h.id == _p.change_id)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (

@@ -39,9 +39,11 @@ _LOST = frozenset({DeliveryState.BOUNCED, DeliveryState.BLOCKED, DeliveryState.F
 
 
 def arm(notice: Notice, counts: Window) -> None:
-    """With every window that counts for a notice: when the clock looks whether to remind. Once per notice."""
+    """With every window that counts for a notice: when the clock looks whether to remind. Once per notice; not where
+    only a yes counts, for there the open question is what customers are reminded of (`consent_reminders`)."""
     terms = Terms.from_json(notice.terms)
-    notice.remind_at = rules.remind_at(terms, counts) if notice.reminded_at is None else None
+    due = notice.reminded_at is None and not terms.needs_yes
+    notice.remind_at = rules.remind_at(terms, counts) if due else None
 
 
 def remind(session: Session, *, actor: Actor, now: datetime) -> int:
@@ -96,7 +98,8 @@ def _open(session: Session, notice_ids: Collection[int], now: datetime) -> set[i
     waiting = (
         sa.select(col(NoticeChange.id)).join(Change, col(Change.id) == col(NoticeChange.change_id))
         .where(col(NoticeChange.notice_id) == col(Notice.id), col(NoticeChange.withdrawn_at).is_(None),
-               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.consent) == "",
+               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None),
+               col(NoticeChange.consent) == "",
                col(Change.opens_window).is_(True)).exists()
     )
     objected = sa.select(col(Objection.id)).where(col(Objection.notice_id) == col(Notice.id)).exists()

@@ -63,6 +63,7 @@ WATCHED: Mapping[str, Kept] = {
     "customer_service": _kept(),
     "earlier_service": _kept(),
     "contact": _kept("role", left_out="check_at"),
+    "contact_change": _kept("uid act role"),
     "evidence": _kept("engagement_ref kind blob_sha256"),
     "offboarding": _kept("engagement_ref what blob_sha256"),
     "exclusion": _kept(),

@@ -16,6 +16,8 @@ from notifier.domain.letters import (
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    OwnPage,
+    PageFacts,
     Shown,
     StaffFacts,
 )
@@ -208,11 +210,31 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
     return StaffFacts(**_envelope(kind, "en"), **(told | other))
 
 
+PAGES = (LetterKind.MY_LINK, LetterKind.DECISION_LINK, LetterKind.CONTACT_CONFIRM, LetterKind.CONTACT_CHANGED)
+
+
+def of_pages(kind: LetterKind, language: str = "en", **other: Any) -> PageFacts:
+    """A letter that opens a customer's own pages, or tells of what was done there."""
+    pages = (OwnPage(CUSTOMER.name, "https://notices.beispiel.example/my/Zm9vYmFyYmF6cXV4.aGFzaGhhc2g"),)
+    if kind is LetterKind.MY_LINK:
+        pages += (OwnPage("Exempel Holding AG", "https://notices.beispiel.example/my/Zm9vYmFyYmF6cXV5.aGFzaGhhc2h"),)
+    told: dict[str, Any] = {
+        "pages": pages, "act": "change", "about": "", "until": datetime(2026, 3, 11, 9, 0, tzinfo=UTC),
+        "zone": "Europe/Zurich", "old": "recht@exempel.example", "new": "datenschutz@exempel.example",
+        "by": "Rita Recht, recht@exempel.example",
+    }
+    if kind is LetterKind.DECISION_LINK:
+        told |= {"act": "consent", "about": "A-7", "old": "", "new": "", "by": ""}
+    return PageFacts(**_envelope(kind, language), **(told | other))
+
+
 def facts(kind: LetterKind, language: str = "en") -> Facts:
     """Sample facts for any letter."""
     if kind in STAFF_LETTERS:
         return replace(staff(kind), language=language)
-    if kind.value.startswith(("change_", "window_", "start_", "irregular_")):
+    if kind in PAGES:
+        return of_pages(kind, language)
+    if kind.value.startswith(("change_", "window_", "start_", "irregular_", "consent_")):
         return notice(kind, language)
     if kind is LetterKind.CONTACT_CHECK:
         return contact_check(language)

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from notifier.domain.states import NoticeState
 from notifier.house import House
-from notifier.tables import AuditEntry, Link, NoticeChange
+from notifier.tables import AuditDetail, AuditEntry, Link, NoticeChange
 from notifier.workflow import announcements, links, notices, releases, silence
 from notifier.workflow.customers import ContactEntry
 from notifier.workflow.notices import Happening
@@ -235,40 +235,53 @@ def test_specific_terms_ask_for_a_yes_and_take_it_per_change(tell: Callable[...,
     path = told.link("acme")
     page = told.client.get(path)
     assert "Silence is not consent" in page.text
-    form = next(f for f in forms(page) if f.action.endswith("/consent"))
+    assert f'href="{path}/consent"' in page.text
+    fresh = told.fresh(path, links.CONSENT)
+    form = forms(told.client.get(fresh))[0]
     assert form.values["changes"] == told.changes
-    answer = told.client.post(form.action, data=form.filled(changes=[told.changes[1]], answer="yes"))
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"{path}#consent")
+    assert form.values["name"] == ["Lea of Acme"]
+    filled = form.filled(changes=[told.changes[1]], answer="yes", function="Counsel")
+    answer = told.client.post(form.action, data=filled)
+    assert (answer.status_code, answer.headers["Location"]) == (303, fresh)
     assert _consents(told) == ["", "yes"]
-    assert "your answer so far: yes" in words(told.client.get(path))
+    assert "Your answer has been received" in words(told.client.get(fresh))
+    assert "Lea of Acme, Counsel" in words(told.client.get(path))
 
 
 def test_an_answer_can_be_changed_until_the_change_starts(tell: Callable[..., Told]) -> None:
     told = tell(terms={"authorisation": "specific"}, proven=False)
-    path, data = told.link("acme"), {"changes": told.changes}
-    told.client.post(f"{path}/consent", data={**data, "answer": "no"})
+    path, data = told.link("acme"), {"changes": told.changes, **factory.SIGNED}
+    told.client.post(told.fresh(path, links.CONSENT), data={**data, "answer": "no"})
     assert told.notice("acme").proof == {"act": "consent"}
-    told.client.post(f"{path}/consent", data={**data, "answer": "yes"})
+    told.client.post(told.fresh(path, links.CONSENT), data={**data, "answer": "yes"})
     assert _consents(told) == ["yes"]
     told.prove("change_announced", ARRIVED)
+    told.at(factory.NOW + timedelta(days=70, hours=-1))
+    last = told.fresh(path, links.CONSENT)
     later = factory.NOW + timedelta(days=70)
     with told.house.database.transaction() as db:
         releases.release(db, told.changes[0], actor=told.paul, now=later)
     told.at(later)
-    assert told.client.post(f"{path}/consent", data={**data, "answer": "no"}).status_code == 409
+    for address in (last, f"{path}/consent"):
+        assert told.client.post(address, data={**data, "answer": "no"}).status_code == 409
     assert _consents(told) == ["yes"]
     assert "Applies to you since 11 May 2026" in words(told.client.get(path))
 
 
 def test_an_answer_without_a_change_or_a_word_is_not_taken(tell: Callable[..., Told]) -> None:
     told = tell(names=TWO, terms={"authorisation": "specific"})
-    path = told.link("acme")
-    answer = told.client.post(f"{path}/consent", data={"answer": "yes"})
-    assert answer.status_code == 422
-    assert 'role="alert"' in answer.text
-    assert "<title>Error:" in answer.text
-    assert told.client.post(f"{path}/consent", data={"changes": told.changes, "answer": "maybe"}).status_code == 422
+    fresh = told.fresh(told.link("acme"), links.CONSENT)
+    whole = {"changes": told.changes, "answer": "yes", **factory.SIGNED}
+    for missing in ("changes", "name", "function"):
+        answer = told.client.post(fresh, data={key: value for key, value in whole.items() if key != missing})
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+        assert f'href="#{missing}"' in answer.text
+        assert "<title>Error:" in answer.text
+    assert told.client.post(fresh, data={**whole, "answer": "maybe"}).status_code == 422
+    assert told.client.post(fresh, data={**whole, "name": "x" * 201}).status_code == 422
     assert _consents(told) == ["", ""]
+    assert told.client.post(fresh, data=whole).status_code == 303, "what was not taken has not used the link up"
 
 
 def test_general_terms_take_no_consent(told: Told) -> None:
@@ -283,11 +296,15 @@ def test_both_answers_leave_their_audit_entry_in_the_contacts_name(tell: Callabl
     told = tell(terms={"authorisation": "specific"})
     path = told.link("acme")
     told.client.post(f"{path}/read")
-    told.client.post(f"{path}/consent", data={"changes": told.changes, "answer": "yes"})
+    told.client.post(told.fresh(path, links.CONSENT), data={"changes": told.changes, "answer": "yes", **factory.SIGNED})
     with told.house.database.reading() as db:
         rows = db.exec(select(AuditEntry).where(AuditEntry.door == "link").order_by(col(AuditEntry.seq))).all()
-    assert [row.action for row in rows] == ["acknowledge", "consent"]
-    assert (rows[1].refs["answer"], rows[1].refs["changes"]) == ("yes", told.changes)
+        side = db.get(AuditDetail, rows[-1].seq)
+    assert [row.action for row in rows] == ["acknowledge", "send_link", "consent"]
+    assert (rows[2].refs["answer"], rows[2].refs["changes"]) == ("yes", told.changes)
+    assert "Lea Legal" not in str(rows[2].refs)
+    assert side is not None
+    assert (side.detail["name"], side.detail["function"]) == ("Lea Legal", "General counsel")
     assert all(row.actor.startswith("contact:") for row in rows)
 
 

@@ -33,7 +33,8 @@ UNWATCHED = {
     "delivery_event_detail": "erasable words beside the event", "blob": "named by its own hash",
     "engagement_service": "the list is held against its newest edition",
     "kept_answer": "kept for a day, so that a request acts once", "lane": "moves with every call",
-    "lease": "who acts as the clock", "link": "signed; made on first use", "provider_post": "raw, until it is read",
+    "lease": "who acts as the clock", "link": "signed; made on first use",
+    "page_request": "an address typed by anybody, gone when answered", "provider_post": "raw, until it is read",
     "publication": "a rendering of the edition",
 }
 PAST_THE_SESSION = {

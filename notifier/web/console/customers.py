@@ -24,7 +24,7 @@ from notifier.web.access import staff
 from notifier.web.console.changes import JOININGS
 from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
-from notifier.workflow import annexes, contact_checks, customers, settings, silence
+from notifier.workflow import accepted, contact_checks, customers, settings, silence
 from notifier.workflow.customers import ContactEntry
 
 CONTACT_ROLES: Mapping[str, str] = {
@@ -96,7 +96,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             silence_words=WORDS, customer=customer, contacts=customers.contacts(db, customer),
             services=customers.services_of(db, customer), terms=_in_words(terms), own=set(customer.terms),
             term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=told,
-            annex=annexes.Editions(db).accepted(customer), data_due_on=customers.data_due_on(db, customer),
+            annex=accepted.Editions(db).accepted(customer), data_due_on=customers.data_due_on(db, customer),
             today=today_of(db), joinings=JOININGS, cases=_cases(db, customer),
             may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
         )

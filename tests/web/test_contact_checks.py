@@ -41,7 +41,7 @@ def asked(house: House, monkeypatch: pytest.MonkeyPatch) -> tuple[House, FlaskCl
     deliver.run(house)
     with house.database.reading() as db:
         paths = [f"/c/{house.sender.signer.token(link)}" for link in db.exec(
-            select(Link).where(Link.kind == links.CONTACT).order_by(col(Link.target_id)))]
+            select(Link).where(Link.kind == links.CHECK).order_by(col(Link.target_id)))]
     return house, create_app(house).test_client(use_cookies=False), paths
 
 
