@@ -1,7 +1,7 @@
 """reminders, what each contact has read, what silence meant, the yearly look at addresses
 
 Revision: 0010
-Revises: 0006
+Revises: 0009
 """
 
 from datetime import date, datetime, time, timedelta
@@ -13,7 +13,7 @@ import sqlmodel
 from alembic import op
 
 revision = "0010"
-down_revision = "0006"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
