@@ -24,7 +24,7 @@ from notifier.workflow.answers import about, item_value
 from notifier.workflow.drafts import refuse_unsold
 from notifier.workflow.imports import Sheet
 from notifier.workflow.proposals import Answers, Proposal, propose
-from notifier.workflow.sheets import load
+from notifier.workflow.sheets import MOST_CUSTOMER_BYTES, load
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -201,15 +201,15 @@ def import_customers(file: Path, skip_bad: bool, dry_run: bool, as_json: bool) -
     \b
     notifier import customers customers.csv
     """
-    sheet = customer_imports.read_customers(file.name, load(file))
+    sheet = customer_imports.read_customers(file.name, load(file, MOST_CUSTOMER_BYTES))
     if sheet.faults and not skip_bad:
         raise Refusal("bad_file", details=sheet.faults)
     house = opened()
     added = updated = 0
     if not dry_run:
         with administering(house) as act:
-            entries = customer_imports.completed(act.session, sheet)
-            added, updated = customers.upsert(act.session, entries, actor=act.actor, now=act.now)
+            entries = list(customer_imports.completed(act.session, sheet))
+            added, updated, _ = customers.upsert(act.session, entries, actor=act.actor, now=act.now)
     if as_json:
         show_json({"added": added, "updated": updated, "left_out": sheet.left_out,
                    "faults": [str(fault) for fault in sheet.faults], "unknown_columns": sheet.unknown})

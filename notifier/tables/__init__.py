@@ -19,8 +19,9 @@ from notifier.tables.settings import Setting
 __all__ = [
     "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry", "AuditHead",
     "Blob", "Change", "ChangeItem", "Contact", "Correction", "Countersignature", "Customer", "CustomerService",
-    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition", "Engagement", "EngagementService", "Evidence",
-    "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer", "Lane", "Lease", "Link", "Notice",
-    "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage", "Offboarding", "Override",
-    "ProviderPost", "Publication", "ReplyProof", "Service", "Setting", "SubProcessor", "Termination", "User",
+    "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition", "Engagement",
+    "EngagementService", "Evidence", "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer", "Lane", "Lease",
+    "Link", "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange", "ObjectionMessage",
+    "Offboarding", "Override", "ProviderPost", "Publication", "ReplyProof", "Service", "Setting", "SubProcessor",
+    "Termination", "User",
 ]

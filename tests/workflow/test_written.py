@@ -37,6 +37,9 @@ UNWATCHED = {
     "publication": "a rendering of the edition",
 }
 PAST_THE_SESSION = {
+    **{("customer_writing.py", verb, model): "told by written.made and written.altered" for verb, model in (
+        ("insert", "Customer"), ("update", "Customer"), ("insert", "CustomerService"), ("update", "CustomerService"),
+        ("insert", "Contact"), ("update", "Contact"))},
     ("deliveries.py", "update", "Delivery"): "how a letter goes, told by its events",
     ("mailings.py", "update", "Notice"): "told by in_bulk",
     ("register.py", "delete", "EngagementService"): "not watched",
