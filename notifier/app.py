@@ -11,8 +11,9 @@ from flask_wtf import CSRFProtect
 
 from notifier.house import House, open_house
 from notifier.web import api, console, front, health, notices, objections, problems, public, webhooks
+from notifier.web.console import uploads
 
-LARGEST_REQUEST = 12 * 1024 * 1024  # bytes; a file is at most 10 MB
+LARGEST_REQUEST = 12 * 1024 * 1024  # bytes; a file is at most 10 MB, but for customers (`console.uploads`)
 
 
 def create_app(house: House) -> Flask:
@@ -32,6 +33,7 @@ def create_app(house: House) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # a form may lie open for as long as its sign-in lasts
         WTF_CSRF_SSL_STRICT=False,  # it would ask for a Referer, which our own policy tells browsers to leave out
     )
+    app.before_request(uploads.make_room)  # before the form is read, as the next line does
     csrf = CSRFProtect(app)
     for blueprint in (public.bp, health.bp, webhooks.bp, notices.bp, objections.bp, api.bp):
         csrf.exempt(blueprint)  # no cookie there: a signed link, basic auth or a token says who acts

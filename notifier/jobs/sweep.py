@@ -33,6 +33,7 @@ from notifier.workflow import (
     reviews,
     silence,
     unheard,
+    uploads,
 )
 
 log = logging.getLogger("notifier.clock")
@@ -66,6 +67,8 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
+    if stands != seen:
+        _duty(house, "old uploads", partial(uploads.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
@@ -96,6 +99,8 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
         found.append("notifier.jobs.events.digest")
     if announcements.unfinished(session) or announcements.litter(session) is not None:
         found.append("notifier.jobs.announce.proceed")
+    if uploads.waiting(session):
+        found.append("notifier.jobs.imports.proceed")
     newest = listing.newest(session)
     if newest is not None and listing.published_edition(session) < newest.n:
         found.append("notifier.jobs.publish.publish")

@@ -16,9 +16,12 @@ from email.policy import SMTP, EmailPolicy
 from enum import StrEnum
 from typing import Any, Protocol
 
+import idna
+
+from notifier.domain import addresses
+
 WORDS = 500
 _LINE = 78
-_RENAMED = "ßς"  # Python's codec (RFC 3490) would turn these into another domain than RFC 5891 does
 
 
 @dataclass(frozen=True)
@@ -179,14 +182,8 @@ def message_id(message: Message) -> str:
 
 def address(name: str, email: str) -> Address:
     """A mailbox, its domain in ASCII. Raises ValueError where the address is none."""
-    local, _, domain = email.rpartition("@")
-    if not local or not domain or any(c.isspace() or not c.isprintable() for c in email):
-        raise ValueError(f"“{email}” is not an e-mail address.")
-    if not local.isascii():  # would need SMTPUTF8 (RFC 6531) all the way to the mailbox
-        raise ValueError(f"“{email}” has letters before the @ that not every mail server takes.")
-    if any(c in domain for c in _RENAMED):
-        raise ValueError(f"Write the domain of “{email}” in its ASCII form (xn--…).")
     try:
-        return Address(name, local, domain.encode("idna").decode("ascii"))
-    except UnicodeError as error:
-        raise ValueError(f"The domain of “{email}” is not valid.") from error
+        local, domain = addresses.split(email)
+        return Address(name, local, addresses.ascii_of(domain, idna.encode))
+    except addresses.NoAddress as wrong:
+        raise ValueError(f"“{email}” is no e-mail address: {wrong}") from None

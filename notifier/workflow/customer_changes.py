@@ -113,9 +113,9 @@ def parts(entries: Iterable[CustomerEntry], size: int = PART) -> Iterator[list[C
 def held(session: Session, refs: Collection[str]) -> dict[str, HeldCustomer]:
     """The customers of these references that are stored, with services and contacts: three statements for a part."""
     rows = session.execute(sa.select(table(Customer)).where(_c.ref.in_(list(refs)))).mappings()
-    by_id = {row["id"]: HeldCustomer(row) for row in rows}
+    by_id = {row["id"]: HeldCustomer(dict(row)) for row in rows}
     bought = session.execute(
-        sa.select(_b, _s.slug).join_from(table(CustomerService), table(Service), _s.id == _b.service_id)
+        sa.select(*_b, _s.slug).join_from(table(CustomerService), table(Service), _s.id == _b.service_id)
         .where(_b.customer_id.in_(by_id)).order_by(_s.id))
     for row in bought:
         by_id[row.customer_id].services[row.slug] = row

@@ -107,6 +107,14 @@ def _rows(name: str, data: bytes) -> tuple[tuple[str, ...], Iterable[Row], crm_e
     return (export.taken, export.rows(found[1]), export) if export else (*found, None)
 
 
+def meaning(name: str, text: str) -> Any:
+    """What somebody typed for a field of the file means; None for nothing. Raises Refusal bad_value."""
+    try:
+        return _meaning(name, text.strip()) if text.strip() else None
+    except _Wrong as wrong:
+        raise Refusal("bad_value", field=name, problem=Sentence("%(problem)s", {"problem": str(wrong)})) from None
+
+
 def completed(session: Session, sheet: CustomerSheet) -> Iterator[CustomerEntry]:
     """The sheet's entries, with what the file has no column for as it stands today: a file of contacts alone must
     not take a customer's terms away. A column left empty does clear its field."""
@@ -152,7 +160,8 @@ class _Draft:
     number: int  # of the row it first stands in
     where: str
     own: dict[str, Any] = field(default_factory=dict)
-    said_at: dict[str, str] = field(default_factory=dict)
+    said_at: dict[str, str] = field(default_factory=dict)  # by field, where a later row is the first to say it
+    tried: set[str] = field(default_factory=set)
     contacts: dict[tuple[str, ContactRole], ContactEntry] = field(default_factory=dict)
     faults: list[tuple[int, Sentence]] = field(default_factory=list)
 
@@ -163,14 +172,17 @@ class _Draft:
             try:
                 read[name] = _meaning(name, cell)
             except _Wrong as wrong:
-                self.said_at.setdefault(name, row.where)  # it is wrong, so it is not missing besides
+                self.tried.add(name)  # it is wrong, so it is not missing besides
                 self.fault(row, Sentence(N_("“%(name)s”: %(problem)s"), {"name": name, "problem": str(wrong)}))
         contact = {name: read.pop(name) for name in list(read) if name.startswith("contact_")}
         for name, value in read.items():
-            if self.own.setdefault(name, value) != value:
+            if name not in self.own:
+                self.own[name] = value
+                if row.number != self.number:
+                    self.said_at[name] = row.where
+            elif self.own[name] != value:
                 self.fault(row, Sentence(N_("“%(name)s” is not what %(earlier)s says"),
-                                         {"name": name, "earlier": self.said_at[name]}))
-            self.said_at.setdefault(name, row.where)
+                                         {"name": name, "earlier": self.said_at.get(name, self.where)}))
         if contact and "contact_email" not in cells:
             self.fault(row, Sentence(N_("the contact has no “contact_email”")))
         elif "contact_email" in contact:
@@ -194,7 +206,7 @@ class _Draft:
         said = {name: value for name, value in self.own.items() if name in _OWN}
         entry = CustomerEntry(**{"name": "", **said}, ref=self.ref, terms=terms, contacts=tuple(self.contacts.values()))
         problems = []
-        if "name" not in self.said_at:
+        if not {"name"} & (self.own.keys() | self.tried):
             problems.append(Sentence(N_("“name” is empty")))
         if entry.contract_start and entry.contract_end and entry.contract_end < entry.contract_start:
             problems.append(Sentence(N_("“contract_end” is before “contract_start”")))

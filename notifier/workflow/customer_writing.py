@@ -20,7 +20,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.tables import Contact, Customer, CustomerService, EarlierService
 from notifier.tables.base import table
-from notifier.workflow import audit, customer_changes, register, written
+from notifier.workflow import audit, customer_changes, register, turns, written
 from notifier.workflow.customer_changes import COPIED, Difference, Fault, Plan
 
 MOST_TOLD = 50  # faults a refusal names
@@ -34,18 +34,21 @@ class Taken(NamedTuple):
     unchanged: int
 
 
+Watch = Callable[[Sequence[Difference], Sequence[Fault]], None]
+"""Told of each part before it is written: what becomes of its customers, and what is wrong with them. May raise."""
+
+
 def take_in(
     session: Session, plan: Plan, entries: Iterable[CustomerEntry], *, actor: Actor, now: datetime,
-    progress: Callable[[int], None] = lambda done: None,
+    watch: Watch | None = None,
 ) -> Taken:
-    """Takes customers in by their reference, as `plan` finds it: see `customers.upsert`. `progress` is told after each
-    part how many customers it had. Raises Refusal bad_value with everything that is wrong; nothing may be kept then."""
-    _alone(session)
-    changed, done, noted = [0, 0, 0], 0, 0
+    """Takes customers in by their reference, as `plan` finds it: see `customers.upsert`."""
+    session.flush()
+    turns.take(session, turns.CUSTOMERS)  # two who both find a reference free would collide
+    changed, noted = [0, 0, 0], 0
     for entries_of_part in customer_changes.parts(entries):
         differences, faults = plan.part(entries_of_part)
-        if faults:
-            raise refused(faults)
+        (watch or _refuse)(differences, faults)
         if noted:
             written.settle(session)  # what came before stands in its own entry
         added, updated = _write(session, differences, plan, now)
@@ -55,15 +58,18 @@ def take_in(
             audit.note(session, "import", "customer", "", actor=actor, now=now, count=added + updated,
                        refs={"added": added, "updated": updated})
             noted += 1
-        done += len(entries_of_part)
-        progress(len(entries_of_part))
     taken = Taken(*changed)
     if noted != 1:
         if noted:
             written.settle(session)
-        audit.note(session, "import_ended", "customer", "", actor=actor, now=now, count=done,
+        audit.note(session, "import_whole", "customer", "", actor=actor, now=now, count=sum(taken),
                    refs={**taken._asdict(), "parts": noted})
     return taken
+
+
+def _refuse(differences: Sequence[Difference], faults: Sequence[Fault]) -> None:
+    if faults:
+        raise refused(faults)
 
 
 def refused(faults: Sequence[Fault]) -> Refusal:
@@ -75,13 +81,6 @@ def refused(faults: Sequence[Fault]) -> Refusal:
         more = Sentence(N_("and %(count)s more"), {"count": len(details) - MOST_TOLD})
         details = [*details[:MOST_TOLD], more]
     return Refusal("bad_value", field=first.field, problem=first.problem, details=details)
-
-
-def _alone(session: Session) -> None:
-    """Nobody else takes customers in at the same time: two who both find a reference free would collide."""
-    session.flush()
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(sa.text("LOCK TABLE customer IN SHARE ROW EXCLUSIVE MODE"))
 
 
 @dataclass

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
@@ -18,15 +19,16 @@ from notifier.domain.terms import HolidaySet, Terms
 from notifier.tables import Contact, Customer, CustomerService, EarlierService, Service
 from notifier.workflow import addresses, audit, calendars, customer_writing, settings
 from notifier.workflow.customer_changes import Plan
-from notifier.workflow.customer_writing import Taken
+from notifier.workflow.customer_writing import Taken, Watch
 
 
 def upsert(
     session: Session, entries: Iterable[CustomerEntry], *, actor: Actor, now: datetime,
-    progress: Callable[[int], None] = lambda done: None,
+    watch: Watch | None = None,
 ) -> Taken:
     """Takes customers in by their reference: how many were new, changed, or stay as they are. An entry in the log for
-    each thousand, with how many. `progress` is told after each part how many customers it had.
+    each thousand, and one for all of them. `watch` is told of each part before it is written, and may let those at
+    fault be left out; without one they refuse the whole.
 
     A contact the entry no longer names is retired, not deleted: letters it received stay proven. A service it no
     longer names ends with yesterday. Raises Refusal role_missing, and bad_value with everything that is wrong
@@ -35,7 +37,7 @@ def upsert(
     if actor.kind is Kind.PERSON:
         _refuse_others(actor)
     return customer_writing.take_in(session, comparing(session, now), entries, actor=actor, now=now,
-                                    progress=progress)
+                                    watch=watch)
 
 
 def comparing(session: Session, now: datetime) -> Plan:
@@ -69,8 +71,9 @@ def add_contact(
         raise Refusal("exists", what="contact", ref=email)
     last = max((c.position for c in held if c.retired_at is None), default=0)
     if row is None:
-        marks: dict[str, datetime] = customer_writing.marked(session, [email]).get(email, {})
-        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, **marks)
+        marks = customer_writing.marked(session, [email]).get(email, {})
+        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, bounced_at=marks.get("bounced_at"),
+                      barred_at=marks.get("barred_at"))
         session.add(row)
     row.name, row.phone, row.position, row.retired_at = entry.name, entry.phone, last + 1, None
     customer.updated_at = now
@@ -127,7 +130,7 @@ def order_contacts(
     """Puts contacts into the order they are written to; those not named follow, as they stood. Raises Refusal
     role_missing, unknown."""
     _refuse_others(actor)
-    live = {c.id: c for c in contacts(session, customer) if c.retired_at is None}
+    live = {c.id or 0: c for c in contacts(session, customer) if c.retired_at is None}
     for number in first_to_last:
         if number not in live:
             raise Refusal("unknown", what="contact", ref=str(number))
@@ -171,6 +174,11 @@ def get(session: Session, ref: str) -> Customer:
     if customer is None:
         raise Refusal("unknown", what="customer", ref=ref)
     return customer
+
+
+def known(session: Session, ref: str) -> bool:
+    """Whether there is a customer of this reference."""
+    return session.exec(select(Customer.id).where(Customer.ref == ref)).first() is not None
 
 
 def every(session: Session) -> list[Customer]:
@@ -222,15 +230,17 @@ def periods(session: Session, customer_id: int) -> list[Period]:
     zone = ZoneInfo(settings.organisation(session).zone)
     taken_in = session.exec(select(Customer.created_at).where(Customer.id == customer_id)).first()
     first = taken_in.astimezone(zone).date() if taken_in else date.min
-    found = []
+    bought: list[tuple[EarlierService | CustomerService, str]] = []
     for model in (EarlierService, CustomerService):
-        for row, slug in session.exec(
-            select(model, Service.slug).join(Service, col(Service.id) == col(model.service_id))
-            .where(model.customer_id == customer_id).order_by(col(model.bought_at), col(Service.id))
-        ):
-            since = row.bought_at.astimezone(zone).date() if row.bought_at else None
-            found.append(Period(row.service_id, slug, row.bought_at, row.ended_on, since,
-                                since is not None and since <= first))
+        rows: Any = model
+        bought += session.exec(
+            select(rows, Service.slug).join(Service, col(Service.id) == rows.service_id)
+            .where(rows.customer_id == customer_id).order_by(rows.bought_at, col(Service.id))).all()
+    found = []
+    for row, slug in bought:
+        since = row.bought_at.astimezone(zone).date() if row.bought_at else None
+        found.append(Period(row.service_id, slug, row.bought_at, row.ended_on, since,
+                            since is not None and since <= first))
     return found
 
 

@@ -173,8 +173,8 @@ def _proven(session: Session, step: _Step, now: datetime) -> None:
 
 def _lost(session: Session, step: _Step, now: datetime) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
-    if contact is not None:
+    # The address is bad for every customer it stands for; what is proven to each follows its own letters.
+    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)) if delivery.contact_id else ():
         contact.bounced_at = now
     alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:

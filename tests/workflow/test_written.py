@@ -34,6 +34,7 @@ UNWATCHED = {
     "engagement_service": "the list is held against its newest edition",
     "kept_answer": "kept for a day, so that a request acts once", "lane": "moves with every call",
     "lease": "who acts as the clock", "link": "signed; made on first use", "provider_post": "raw, until it is read",
+    "customer_upload": "a file on its way in; what it changes is told where it is taken in",
     "publication": "a rendering of the edition",
 }
 PAST_THE_SESSION = {
