@@ -174,7 +174,8 @@ def _proven(session: Session, step: _Step, now: datetime) -> None:
 def _lost(session: Session, step: _Step, now: datetime) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
     # The address is bad for every customer it stands for; what is proven to each follows its own letters.
-    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)) if delivery.contact_id else ():
+    same = select(Contact).where(Contact.email == delivery.to_email)
+    for contact in session.exec(same) if delivery.contact_id else ():
         contact.bounced_at = now
     alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:

@@ -55,7 +55,8 @@ def test_the_difference_that_is_shown_is_what_is_done_and_the_second_time_nothin
         shown = customer_intake.look(session, sheet(FILE), SOON)
         assert customers.known(session, "beta") is False
     alpha, beta = shown.shown
-    assert alpha["fields"] == [["name", "Alpha Ltd", "Alpha AG"], ["country", "", "CH"], ["terms.window_days", "", "45"]]
+    assert alpha["fields"] == [
+        ["name", "Alpha Ltd", "Alpha AG"], ["country", "", "CH"], ["terms.window_days", "", "45"]]
     assert (alpha["new"], alpha["ended"], alpha["started"]) == (False, ["archive"], [])
     assert [(c["what"], c["email"]) for c in alpha["contacts"]] == [
         ("changed", "legal@alpha.example"), ("added", "dpo@alpha.example")]
@@ -137,7 +138,7 @@ HUBSPOT_COMPANIES = """Datensatz-ID,Unternehmensname,Unternehmensdomain-Name,Lan
 """
 BEXIO = """Kontaktnummer;Kontaktart;Name 1;Name 2;Adresse;PLZ;Ort;Land;Sprache;E-Mail;Telefon;Ansprechpartner;\
 Kontaktperson 1 - Vorname;Kontaktperson 1 - Nachname;Kontaktperson 1 - E-Mail
-000042;Firma;Gamma GmbH;;Ring 3;10115;Berlin;Deutschland;Deutsch;info@gamma.example;030 1;olga;Gil;Gross;gil@gamma.example
+000042;Firma;Gamma GmbH;;Ring 3;10115;Berlin;Deutschland;Deutsch;info@gamma.example;030 1;;Gil;Gross;gil@gamma.example
 000043;Privat;Muster;Max;Weg 1;8001;Zürich;Schweiz;Französisch;max@muster.example;;olga;;;
 """
 
@@ -193,7 +194,7 @@ def test_what_looks_wrong_is_warned_of_and_taken_all_the_same(house: House) -> N
 ])
 def test_no_door_takes_in_what_cannot_be(house: House, given: dict[str, Any], words: str) -> None:
     entry = replace(factory.customer("alpha"), **given)
-    with pytest.raises(Refusal, match="bad|") as refused, house.database.transaction() as session:
+    with pytest.raises(Refusal) as refused, house.database.transaction() as session:
         customers.upsert(session, [entry], actor=SYSTEM, now=NOW)
     assert words in str(refused.value)
 
