@@ -10,7 +10,7 @@ LOCALE := notifier/locale
 export PORT
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench bench-send faults lint typecheck catalogues clean
+.PHONY: help demo run test bench bench-send bench-import faults lint typecheck catalogues clean
 
 help:  ## this list
 	@echo "make <target>"
@@ -25,10 +25,13 @@ run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, worker
 test: $(VENV)/.test-stamp  ## every test, on SQLite and PostgreSQL (ARGS=… goes to pytest)
 	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults -n auto --dist loadscope $(ARGS)
 
-bench: bench-send  ## the measurements
+bench: bench-send bench-import  ## the measurements
 
 bench-send: $(VENV)/.test-stamp  ## how fast letters leave, on SQLite and PostgreSQL (BENCH=short: under a minute)
 	@$(BIN)/python -m tests.bench.send $(if $(filter short,$(BENCH)),--short) $(ARGS)
+
+bench-import: $(VENV)/.test-stamp  ## how fast customers come in from a file, on SQLite and PostgreSQL (BENCH=short)
+	@$(BIN)/python -m tests.bench.import_customers $(if $(filter short,$(BENCH)),--short) $(ARGS)
 
 faults: $(VENV)/.test-stamp  ## processes killed, servers stopped, a provider that fails: minutes (FAULTS=short: one)
 	@$(BIN)/python -m pytest tests/faults -s $(ARGS)

@@ -26,8 +26,9 @@ from notifier.web import (
     public,
     webhooks,
 )
+from notifier.web.console import uploads
 
-LARGEST_REQUEST = 12 * 1024 * 1024  # bytes; a file is at most 10 MB
+LARGEST_REQUEST = 12 * 1024 * 1024  # bytes; a file is at most 10 MB, but for customers (`console.uploads`)
 
 
 def create_app(house: House) -> Flask:
@@ -47,6 +48,7 @@ def create_app(house: House) -> Flask:
         WTF_CSRF_TIME_LIMIT=None,  # a form may lie open for as long as its sign-in lasts
         WTF_CSRF_SSL_STRICT=False,  # it would ask for a Referer, which our own policy tells browsers to leave out
     )
+    app.before_request(uploads.make_room)  # before the form is read, as the next line does
     csrf = CSRFProtect(app)
     for blueprint in (public.bp, health.bp, webhooks.bp, notices.bp, consents.bp, objections.bp, endings.bp, my.bp,
                       contacts.bp, contact_checks.bp, api.bp):

@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 THIRD_PARTIES = {
     "domain": set(), "tables": {"sqlalchemy", "sqlmodel"},
     "workflow": {"sqlalchemy", "sqlmodel", "rfc8785", "argon2", "itsdangerous", "holidays", "tzdata", "yaml", "babel",
-                 "lxml", "openpyxl", "rapidfuzz"},
+                 "lxml", "openpyxl", "rapidfuzz", "idna"},
     "feeds": {"feedgen", "jinja2", "lxml", "babel", "rfc8785"},
 }
 

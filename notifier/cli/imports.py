@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -14,18 +14,19 @@ from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Act, Noun, acting, administering, opened, reading, signed
 from notifier.cli.printing import cell, day, jsonable, show_json
+from notifier.cli.progress import advancing
 from notifier.domain.changes import Item, kind_of
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, differences
 from notifier.tables import Engagement
-from notifier.workflow import changes, customer_imports, customers, listing, notice_imports, takeovers
+from notifier.workflow import changes, customer_intake, listing, notice_imports, takeovers
 from notifier.workflow import imports as files
 from notifier.workflow import register as list_verbs
 from notifier.workflow.answers import about, item_value
 from notifier.workflow.drafts import refuse_unsold
 from notifier.workflow.imports import Sheet
 from notifier.workflow.proposals import Answers, Proposal, propose
-from notifier.workflow.sheets import load
+from notifier.workflow.sheets import MOST_CUSTOMER_BYTES, load
 
 FILE = click.Path(exists=True, dir_okay=False, readable=True, path_type=Path)
 
@@ -237,32 +238,68 @@ def import_notices(
 @imports.command("customers")
 @click.argument("file", type=FILE)
 @click.option("--skip-bad", is_flag=True, help="Leave out customers with a bad row, take the others.")
-@click.option("--dry-run", is_flag=True, help="Only check the file.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would change.")
 @jsonable
 def import_customers(file: Path, skip_bad: bool, dry_run: bool, as_json: bool) -> None:
-    """Takes customers, by their customer_ref: csv, tsv, json or yaml, one row per contact.
+    """Takes customers, by their customer_ref: csv, tsv, xlsx, json or yaml, one row per contact; HubSpot's exports of
+    companies and of contacts, and bexio's of contacts, are recognised by their headings.
 
     Repeated rows of one customer merge. Every bad row is reported with its line; nothing is taken then, unless
     --skip-bad. What the file has no column for stays as it is.
 
     \b
+    notifier import customers customers.csv --dry-run
     notifier import customers customers.csv
     """
-    sheet = customer_imports.read_customers(file.name, load(file))
-    if sheet.faults and not skip_bad:
-        raise Refusal("bad_file", details=sheet.faults)
+    sheet = customer_intake.read(file.name, load(file, MOST_CUSTOMER_BYTES))
     house = opened()
-    added = updated = 0
-    if not dry_run:
-        with administering(house) as act:
-            entries = customer_imports.completed(act.session, sheet)
-            added, updated = customers.upsert(act.session, entries, actor=act.actor, now=act.now)
+    with advancing("customers", len(sheet.entries)) as step:
+        if dry_run:
+            with reading() as act:
+                found = customer_intake.look(act.session, sheet, act.now, step)
+        else:
+            with administering(house) as act:
+                found = customer_intake.take(act.session, sheet, skip_bad=skip_bad, actor=act.actor, now=act.now,
+                                             step=step)
+    if dry_run and found.faults and not skip_bad:
+        raise customer_intake.refused(found.faults)
     if as_json:
-        show_json({"added": added, "updated": updated, "left_out": sheet.left_out,
-                   "faults": [str(fault) for fault in sheet.faults], "unknown_columns": sheet.unknown})
+        show_json({"dry_run": dry_run, "added": found.added, "updated": found.updated, "unchanged": found.unchanged,
+                   "contacts": found.contacts, "customers": found.shown, "left_out": found.left_out,
+                   "faults": list(map(str, found.faults)), "warnings": list(map(str, found.warnings)),
+                   "read_as": str(sheet.mapping) if sheet.mapping else None, "unknown_columns": sheet.unknown})
         return
-    click.echo(f"{len(sheet.entries)} customers are sound; nothing was taken." if dry_run
-               else f"{added} customers added, {updated} updated.")
-    for fault in sheet.faults:
+    _show_customers(found, dry_run)
+
+
+def _show_customers(found: customer_intake.Outlook, dry_run: bool) -> None:
+    for note in found.notes:
+        click.echo(f"Note: {note}.")
+    if dry_run:
+        for customer in found.shown:
+            click.echo(_told_customer(customer))
+        if (more := found.added + found.updated - len(found.shown)) > 0:
+            click.echo(f"… and {more} customers more.")
+    for fault in found.faults:
         click.echo(f"Left out, {fault}")
-    _say_unknown(sheet.unknown)
+    for words in found.warnings:
+        click.echo(f"Warning: {words}.")
+    if found.unwarned:
+        click.echo(f"… and {found.unwarned} warnings more.")
+    would = "would be " if dry_run else ""
+    contacts = ", ".join(f"{n} {what}" for what, n in found.contacts.items() if n) or "none changed"
+    click.echo(f"{found.added} customers {would}added, {found.updated} {would}updated, {found.unchanged} unchanged; "
+               f"contacts: {contacts}.{' Nothing was taken.' if dry_run else ''}")
+
+
+def _told_customer(customer: Mapping[str, Any]) -> str:
+    lines = [f"{'new' if customer['new'] else 'changed':<8} {customer['ref']}: {customer['name']}"]
+    lines += [f"         {name}: {old or '(empty)'} → {new or '(empty)'}" for name, old, new in customer["fields"]]
+    if not customer["new"]:
+        lines += [f"         + buys {name}" for name in customer["started"]]
+        lines += [f"         - no longer buys {name}" for name in customer["ended"]]
+    for contact in customer["contacts"]:
+        what = "; ".join(f"{name}: {old or '(empty)'} → {new or '(empty)'}" for name, old, new in contact["fields"])
+        lines.append(f"         contact {contact['what']}: {contact['email']} ({contact['role']})"
+                     + (f"; {what}" if what else ""))
+    return "\n".join(lines)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import click
 
@@ -35,6 +36,14 @@ def progress(announcement: str, watch: bool, as_json: bool) -> None:
         **{f"letters, {slug or 'no services on record'}": _told(n) for slug, n in found.letters_by_service.items()},
         **{f"letters, {language}": _told(n) for language, n in found.letters_by_language.items()},
     })
+
+
+@contextmanager
+def advancing(what: str, many: int) -> Iterator[Callable[[int], None]]:
+    """A bar over many things, on stderr and only for a person who looks on: call what it gives with how many more are
+    done."""
+    with click.progressbar(length=many, label=what, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
 
 
 def _look(announcement: str) -> Progress:

@@ -81,6 +81,11 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     ),
     "nothing_to_announce": (_I, N_("Name at least one approved change.")),
     "no_notice_contact": (_C, N_("Some customers have no notice contact, so nobody could be told:")),
+    "last_contact": (
+        _C,
+        N_("This is the last contact for notices of customer %(ref)s: nobody could be told then. Add another one "
+           "first."),
+    ),
     "transport_outbox": (
         _C, N_("Letters would only be written to the outbox folder. Set a real mail transport before you announce."),
     ),

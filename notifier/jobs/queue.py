@@ -26,11 +26,13 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.publish.publish": DESK,
     "notifier.jobs.announce.proceed": DESK,
     "notifier.jobs.events.digest": DESK,
+    "notifier.jobs.imports.proceed": DESK,
     "notifier.jobs.polling.ask": DESK,
     "notifier.jobs.own_pages.answer": DESK,
 }
 
 JOB_TIMEOUT = 90  # seconds; more than a job's minute and the slowest call to a provider (5 + 20) together
+TIMEOUTS = {"notifier.jobs.imports.proceed": 900}  # a hundred thousand customers are one transaction
 FAILURE_TTL = 24 * 3600  # seconds a failed job can be looked at; RQ's default is a year
 RESULT_TTL = 5  # seconds; results stand in the database
 
@@ -83,7 +85,8 @@ def ring(connection: redis.Redis, job: str, *args: int | str) -> bool:
         name = f"{job.rpartition('.')[2]}-{uuid.uuid4().hex}"
         connection.set(note, name, ex=FAILURE_TTL)
         bell.enqueue_call(
-            job, args, job_id=name, timeout=JOB_TIMEOUT, result_ttl=RESULT_TTL, failure_ttl=FAILURE_TTL,
+            job, args, job_id=name, timeout=TIMEOUTS.get(job, JOB_TIMEOUT), result_ttl=RESULT_TTL,
+            failure_ttl=FAILURE_TTL,
         )
     except (redis.RedisError, OSError) as why:
         log.warning("Redis is away, so %s%r was not rung; the clock will ring again (%s)", job, args, why)

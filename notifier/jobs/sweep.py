@@ -39,6 +39,7 @@ from notifier.workflow import (
     reviews,
     silence,
     unheard,
+    uploads,
 )
 
 log = logging.getLogger("notifier.clock")
@@ -78,6 +79,8 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     _duty(house, "contact checks", partial(contact_checks.ask, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
+    if stands != seen:
+        _duty(house, "old uploads", partial(uploads.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
@@ -118,6 +121,8 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
         found.append("notifier.jobs.own_pages.answer")
     if announcements.unfinished(session) or announcements.litter(session) is not None:
         found.append("notifier.jobs.announce.proceed")
+    if uploads.waiting(session):
+        found.append("notifier.jobs.imports.proceed")
     newest = listing.newest(session)
     if newest is not None and listing.published_edition(session) < newest.n:
         found.append("notifier.jobs.publish.publish")

@@ -17,11 +17,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
 
+import idna
 import orjson
+
+from notifier.domain import addresses
 
 WORDS = 500
 _LINE = 78
-_RENAMED = "ßς"  # Python's codec (RFC 3490) would turn these into another domain than RFC 5891 does
 
 
 @dataclass(frozen=True)
@@ -198,14 +200,8 @@ def address(name: str, email: str) -> Address:
 @lru_cache(512)  # sender and reply address are the same in every letter
 def addr_spec(email: str) -> str:
     """The address as it stands in a header, its domain in ASCII. Raises ValueError where it is none."""
-    local, _, domain = email.rpartition("@")
-    if not local or not domain or " " in email or not email.isprintable():
-        raise ValueError(f"“{email}” is not an e-mail address.")
-    if not local.isascii():  # would need SMTPUTF8 (RFC 6531) all the way to the mailbox
-        raise ValueError(f"“{email}” has letters before the @ that not every mail server takes.")
-    if any(c in domain for c in _RENAMED):
-        raise ValueError(f"Write the domain of “{email}” in its ASCII form (xn--…).")
     try:
-        return f"{local}@{domain.encode('idna').decode('ascii')}"
-    except UnicodeError as error:
-        raise ValueError(f"The domain of “{email}” is not valid.") from error
+        local, domain = addresses.split(email)
+        return f"{local}@{addresses.ascii_of(domain, idna.encode)}"
+    except addresses.NoAddress as wrong:
+        raise ValueError(f"“{email}” is no e-mail address: {wrong}") from None

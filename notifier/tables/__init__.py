@@ -15,13 +15,14 @@ from notifier.tables.people import ApiToken, Countersignature, User
 from notifier.tables.register import Engagement, EngagementService, Service, SubProcessor
 from notifier.tables.reply import ReplyProof
 from notifier.tables.settings import Setting
+from notifier.tables.uploads import CustomerUpload
 
 __all__ = [
     "Acknowledgement", "Announcement", "AnnouncementChange", "ApiToken", "AudienceRow", "AuditDetail", "AuditEntry",
     "AuditHead", "Blob", "Change", "ChangeItem", "Contact", "ContactChange", "Correction", "Countersignature",
-    "Customer", "CustomerService", "Delivery", "DeliveryEvent", "DeliveryEventDetail", "EarlierService", "Edition",
-    "Engagement", "EngagementService", "Evidence", "Exclusion", "ExclusionCheck", "IrregularStart", "KeptAnswer",
-    "Lane", "Lease", "Link", "Notice", "NoticeChange", "NoticeWindow", "Objection", "ObjectionChange",
-    "ObjectionMessage", "Offboarding", "Override", "PageRequest", "ProviderPost", "Publication", "ReplyProof",
-    "Service", "Setting", "SubProcessor", "Termination", "User",
+    "Customer", "CustomerService", "CustomerUpload", "Delivery", "DeliveryEvent", "DeliveryEventDetail",
+    "EarlierService", "Edition", "Engagement", "EngagementService", "Evidence", "Exclusion", "ExclusionCheck",
+    "IrregularStart", "KeptAnswer", "Lane", "Lease", "Link", "Notice", "NoticeChange", "NoticeWindow", "Objection",
+    "ObjectionChange", "ObjectionMessage", "Offboarding", "Override", "PageRequest", "ProviderPost", "Publication",
+    "ReplyProof", "Service", "Setting", "SubProcessor", "Termination", "User",
 ]

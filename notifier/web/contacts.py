@@ -16,8 +16,7 @@ from notifier.tables import Contact, ContactChange, Customer, Link
 from notifier.web import customers
 from notifier.web.customers import Caller
 from notifier.web.pages import house
-from notifier.workflow import contacts, links, settings
-from notifier.workflow import customers as customer_verbs
+from notifier.workflow import addresses, contacts, links, settings
 from notifier.workflow.customers import ContactEntry
 
 bp = Blueprint("contacts", __name__)
@@ -168,7 +167,7 @@ def _entry(given: Mapping[str, str]) -> ContactEntry:
 def _faults(given: Mapping[str, str]) -> dict[str, Sentence]:
     found = {}
     try:
-        fits = len(customer_verbs.address(given["email"])) <= LONGEST_ADDRESS
+        fits = len(addresses.normal(given["email"])) <= LONGEST_ADDRESS
     except Refusal:
         fits = False
     if not fits:

@@ -21,7 +21,7 @@ from notifier.web.customers import Caller, Part, Visit
 from notifier.web.documents import download
 from notifier.web.notices import Due
 from notifier.web.pages import house
-from notifier.workflow import annexes, contacts, documents, evidence, links, objections, own_pages, settings
+from notifier.workflow import addresses, annexes, contacts, documents, evidence, links, objections, own_pages, settings
 from notifier.workflow import customers as customer_verbs
 
 bp = Blueprint("my", __name__)
@@ -60,7 +60,7 @@ def ask_page() -> Response:
 def ask() -> Response:
     """Takes the address; the answer is the same whether we know it or not, and so is the work done for it."""
     try:
-        email = customer_verbs.address(customers.entered("email", one_line=True))
+        email = addresses.normal(customers.entered("email", one_line=True))
         if len(email) > 254:
             raise Refusal("bad_value", field=N_("E-mail"), problem=N_("this is not an address"))
     except Refusal:

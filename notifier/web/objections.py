@@ -23,8 +23,7 @@ from notifier.tables import Objection
 from notifier.web import customers, endings, notices, pages
 from notifier.web.customers import Part, Visit
 from notifier.web.pages import house
-from notifier.workflow import customers as customer_verbs
-from notifier.workflow import letters, objections
+from notifier.workflow import addresses, letters, objections
 from notifier.workflow.objections import Filing
 
 bp = Blueprint("objections", __name__)
@@ -153,7 +152,7 @@ def _faults(entry: Entry) -> Errors:
 def _address(email: str) -> str:
     """The address as letters use it, or "" where it is none."""
     try:
-        address = customer_verbs.address(email)
+        address = addresses.normal(email)
     except Refusal:
         return ""
     return address if len(address) <= LONGEST_ADDRESS else ""

@@ -40,12 +40,13 @@ from notifier.tables import (
 )
 from notifier.tables.base import table
 from notifier.tables.bulk import update_each
-from notifier.workflow import delivery_events
+from notifier.workflow import delivery_events, watched
 
 MACHINE_OF: Mapping[type[SQLModel], Machine] = {
     Change: CHANGE, Notice: NOTICE, Delivery: DELIVERY, Objection: OBJECTION,
 }
 _PENDING = "audit_pending"
+ROWS = "rows"  # under which an entry and its readable side tell of rows (`written`)
 AT_ONCE = 500  # rows a statement moves
 
 
@@ -291,12 +292,23 @@ def _moving(rows: sa.Table, names: frozenset[str]) -> sa.Update:
 def entry_hash(entry: Mapping[str, Any]) -> str:
     """SHA-256(0x00 || JCS(entry without its hash)), as reference G2 and RFC 6962's leaf prefix ask."""
     bare = {k: v for k, v in entry.items() if k != "hash"}
-    return hashlib.sha256(b"\x00" + rfc8785.dumps(bare)).hexdigest()
+    return hashlib.sha256(b"\x00" + _jcs(bare)).hexdigest()
 
 
 def commitment(salt: str, detail: Mapping[str, Any]) -> str:
     """The salted commitment to a readable side: HMAC-SHA256 keyed with the row's own salt."""
-    return hmac.new(bytes.fromhex(salt), rfc8785.dumps(dict(detail)), hashlib.sha256).hexdigest()
+    return hmac.new(bytes.fromhex(salt), _jcs(detail), hashlib.sha256).hexdigest()
+
+
+def _jcs(value: Mapping[str, Any]) -> bytes:
+    """RFC 8785 of an entry or of its readable side. What they tell of rows is long and holds no fractions: that part is
+    written ten times as fast as the library does, to the same bytes."""
+    parts = {
+        key: watched.canonical(held).encode() if key == ROWS
+        else _jcs(held) if key == "refs" and ROWS in held else rfc8785.dumps(held)
+        for key, held in value.items()
+    }
+    return b"{%s}" % b",".join(rfc8785.dumps(key) + b":" + parts[key] for key in sorted(parts))
 
 
 @event.listens_for(Session, "before_commit")

@@ -48,7 +48,7 @@ def day_off(terms: Terms, further: tuple[date, ...] = ()) -> DayOff:
     keeps them, the terms' extra days and any `further` ones. Raises Refusal bad_value as `check` does.
     """
     for each in terms.holiday_sets:
-        check(each)
+        check_place(each)
     extra = frozenset(terms.extra_holidays + further)
 
     def name(day: date) -> Fact | None:
@@ -79,6 +79,18 @@ def check(holiday_set: HolidaySet) -> None:
         raise _unusable("subdivision", problem, str(holiday_set), known)
 
 
+def check_place(place: HolidaySet) -> None:
+    """Whether a customer can sit there: any country of the world. Of one without a calendar the set is empty, whatever
+    its subdivision. Raises Refusal bad_value as `check` does, for what is no country."""
+    if has(place.country) or places.country(place.country) != place.country:
+        check(place)
+
+
+def has(country: str) -> bool:
+    """Whether there is a holiday calendar for a country."""
+    return country in _countries()
+
+
 def check_zone(zone: str) -> None:
     """Whether that is a time zone by its IANA name. Raises Refusal bad_value, field zone."""
     if zone not in _zones():
@@ -98,7 +110,10 @@ def _library() -> str:
 
 @lru_cache(maxsize=2048)
 def _public(which: HolidaySet, year: int, language: str) -> Mapping[date, str]:
-    """One year's public holidays by name; the library's names first, then what we add to its calendar."""
+    """One year's public holidays by name; the library's names first, then what we add to its calendar. None where it
+    has no calendar."""
+    if not has(which.country):
+        return {}
     found = holidays.country_holidays(
         which.country,
         subdiv=which.subdivision or None,

@@ -18,7 +18,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import NoticeState
 from notifier.tables import Contact, ContactChange, Customer, Link, Notice
-from notifier.workflow import audit, customers, deliveries, links, notices
+from notifier.workflow import addresses, audit, customers, deliveries, links, notices
 from notifier.workflow.customers import ContactEntry
 
 ADD, CHANGE, RETIRE = "add", "change", "retire"
@@ -40,7 +40,7 @@ def change(
     address as it is, name and telephone are changed at once, and None is returned. Raises as `add`, and unknown."""
     held = _locked(session, customer, actor)
     row = _one(held, contact_id)
-    if customers.address(entry.email) == row.email:
+    if addresses.normal(entry.email) == row.email:
         before = {"name": row.name, "phone": row.phone}
         row.name, row.phone = entry.name, entry.phone
         audit.note(session, "rename_contact", "customer", str(customer.id), actor=actor, now=now,
@@ -191,7 +191,7 @@ def _ask(
 
 
 def _fit(session: Session, given: str) -> str:
-    email = customers.address(given)
+    email = addresses.normal(given)
     if len(email) > 254:
         raise Refusal("bad_value", field=N_("E-mail"), problem=N_("this is not an address"))
     barred = select(Contact.id).where(Contact.email == email, col(Contact.barred_at).is_not(None)).limit(1)

@@ -1,16 +1,21 @@
-"""Customers out of a file, one row per contact: every value checked in its row, before anything is written."""
+"""Customers out of a file, one row per contact: every value checked in its row, before anything is written. Exports of
+the CRMs we know (`crm_exports`) are read as what they are."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
+from functools import lru_cache
+from pathlib import PurePath
 from typing import Any
 
 from sqlmodel import Session
 
+from notifier.domain.customers import FORMULA as _FORMULA
+from notifier.domain.customers import ContactEntry, CustomerEntry
 from notifier.domain.people import ContactRole
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import LANGUAGES, N_, Fact, Sentence
@@ -31,14 +36,13 @@ from notifier.domain.terms import (
     WindowRuns,
     check,
 )
-from notifier.tables import Customer
-from notifier.workflow import calendars, customers, sheets
-from notifier.workflow.customers import ContactEntry, CustomerEntry
+from notifier.workflow import addresses, calendars, crm_exports, customer_changes, sheets, workbooks
+from notifier.workflow.customer_changes import HeldCustomer
 from notifier.workflow.imports import assign, headings, one, parts
-from notifier.workflow.sheets import Cell, Row, bad
+from notifier.workflow.sheets import Cell, Grid, Row, bad, fold
 
 _UNDER = frozenset({"customers"})
-_FORMULA = re.compile(r"=|[@+-][A-Za-z_.]+\(")  # what a spreadsheet would run, if the value ever came back to one
+MOST_REMEMBERED = 20_000  # cells whose meaning is kept: dates, codes and numbers repeat
 
 
 class _Wrong(ValueError):
@@ -52,13 +56,15 @@ class _Wrong(ValueError):
 class CustomerSheet:
     """A file's customers, those without a fault alone; `faults` say what is wrong and where, `left_out` are the
     references of the customers they concern, `columns` the fields the file speaks of, `unknown` the headings nobody
-    understood."""
+    understood, `places` where each customer first stands. `mapping` says whose export it was read as, if any."""
 
     entries: tuple[CustomerEntry, ...]
     columns: frozenset[str]
     unknown: tuple[str, ...]
     faults: tuple[Sentence, ...]
     left_out: tuple[str, ...]
+    places: Mapping[str, str] = field(default_factory=dict)
+    mapping: Sentence | None = None
 
 
 def read_customers(name: str, data: bytes) -> CustomerSheet:
@@ -67,59 +73,110 @@ def read_customers(name: str, data: bytes) -> CustomerSheet:
 
     Raises Refusal bad_file only where the file as a whole cannot be read; bad rows are reported in the sheet.
     """
-    grid = sheets.read(name, data, _KNOWN, _UNDER)
-    field_of, unknown = assign(grid, _KNOWN)
+    headings, rows, export = _rows(name, data)
+    field_of, unknown = assign(Grid(headings, ()), _KNOWN)
     for needed in ("customer_ref", "name"):
         if needed not in field_of.values():
             raise bad(Sentence(N_("there is no column “%(field)s”; its headings are: %(headings)s"),
-                               {"field": needed, "headings": ", ".join(grid.headings)}))
+                               {"field": needed, "headings": ", ".join(headings)}))
     drafts: dict[str, _Draft] = {}
     faults: list[tuple[int, Sentence]] = []
-    for row in grid.rows:
+    for row in rows:
         cells = {field_of[h]: cell for h, cell in row.cells.items() if h in field_of and cell}
         ref = one(cells.pop("customer_ref", ""))
         if not ref:
-            faults.append(_fault(row, Sentence(N_("“customer_ref” is empty"))))
+            empty = Sentence(N_("“customer_ref” is empty"))
+            faults.append(_fault(row, export.nobody if export else empty))
             continue
-        drafts.setdefault(ref, _Draft(ref, row)).take(row, cells)
-    if not grid.rows:
+        if ref not in drafts:
+            drafts[ref] = _Draft(ref, row.number, row.where)
+        drafts[ref].take(row, cells)
+    if not drafts and not faults:
         raise bad(Sentence(N_("there is no row in it")))
-    whole = [draft.entry() for draft in drafts.values()]
-    faults += [fault for draft in drafts.values() for fault in draft.faults]
-    left_out = tuple(ref for ref, draft in drafts.items() if draft.faults)
+    places = {ref: draft.where for ref, draft in drafts.items()}
+    entries, left_out = [], []
+    for ref in places:
+        draft = drafts.pop(ref)  # let go of as it becomes an entry: of very many, half the memory
+        entry = draft.entry()
+        faults += draft.faults
+        left_out.append(ref) if draft.faults else entries.append(entry)
     in_order = tuple(words for _, words in sorted(faults, key=lambda fault: fault[0]))
-    sound = tuple(e for e in whole if e.ref not in left_out)
-    return CustomerSheet(sound, frozenset(field_of.values()), unknown, in_order, left_out)
+    return CustomerSheet(tuple(entries), frozenset(field_of.values()), () if export else unknown, in_order,
+                         tuple(left_out), places, export.words if export else None)
 
 
-def completed(session: Session, sheet: CustomerSheet) -> list[CustomerEntry]:
+def _rows(name: str, data: bytes) -> tuple[tuple[str, ...], Iterable[Row], crm_exports.Export | None]:
+    """A file's headings and rows; of an export of somebody else's under headings of ours, with what it was read as."""
+    sheets.refuse_large(data, sheets.MOST_CUSTOMER_BYTES)
+    known = _KNOWN.keys() | crm_exports.KNOWN
+    if PurePath(name).suffix.lower() == ".xlsx":
+        tables = workbooks.tables(data, workbooks.MOST_CUSTOMER_ROWS, workbooks.MOST_CUSTOMERS_UNPACKED)
+        grids = (sheets.tabled(t.lines, lambda heading: fold(heading) in known, t.context) for t in tables if t.lines)
+        grid = next((each for each in grids if each is not None), None)
+        if grid is None:
+            raise bad(Sentence(N_("there is no column “%(field)s” in it"), {"field": "customer_ref"}))
+        found: tuple[tuple[str, ...], Iterable[Row]] = (grid.headings, grid.rows)
+    else:
+        found = sheets.rows_of(name, data, known, _UNDER)
+    export = None if fold("customer_ref") in map(fold, found[0]) else crm_exports.recognised(found[0])
+    return (export.taken, export.rows(found[1]), export) if export else (*found, None)
+
+
+def meaning(name: str, text: str) -> Any:
+    """What somebody typed for a field of the file means; None for nothing. Raises Refusal bad_value."""
+    try:
+        return _meaning(name, text.strip()) if text.strip() else None
+    except _Wrong as wrong:
+        raise Refusal("bad_value", field=name, problem=Sentence("%(problem)s", {"problem": str(wrong)})) from None
+
+
+def completed(session: Session, sheet: CustomerSheet) -> Iterator[CustomerEntry]:
     """The sheet's entries, with what the file has no column for as it stands today: a file of contacts alone must
     not take a customer's terms away. A column left empty does clear its field."""
-    held = {customer.ref: customer for customer in customers.every(session)}
-    return [_over(session, held[e.ref], e, sheet.columns) if e.ref in held else e for e in sheet.entries]
+    for entries in customer_changes.parts(sheet.entries):
+        held = customer_changes.held(session, [entry.ref for entry in entries])
+        for entry in entries:
+            yield _over(held[entry.ref], entry, sheet.columns) if entry.ref in held else entry
 
 
-def _over(session: Session, held: Customer, entry: CustomerEntry, columns: frozenset[str]) -> CustomerEntry:
-    kept = {name: getattr(held, name) for name in _OWN if name not in columns and name != "services"}
+def _over(held: HeldCustomer, entry: CustomerEntry, columns: frozenset[str]) -> CustomerEntry:
+    kept = {name: held.values[name] for name in _OWN if name not in columns and name != "services"}
     if "services" not in columns:
-        kept["services"] = tuple(service.slug for service in customers.services_of(session, held))
-    terms = {name: value for name, value in held.terms.items() if name not in columns}
-    return replace(entry, **kept, terms={**terms, **entry.terms})
+        kept["services"] = held.buys
+    terms = {name: value for name, value in held.values["terms"].items() if name not in columns}
+    return replace(entry, **kept, terms={**terms, **entry.terms}, contacts=_contacts_over(held, entry, columns))
+
+
+def _contacts_over(held: HeldCustomer, entry: CustomerEntry, columns: frozenset[str]) -> tuple[ContactEntry, ...]:
+    """A contact keeps the name and telephone the file has no column for, and its place where it gives no order."""
+    names = {"name": "contact_name", "phone": "contact_phone", "position": "contact_order"}
+    missing = [name for name, column in names.items() if column not in columns]
+    rows = {(row.email, row.role): row for row in held.contacts}
+    return tuple(
+        replace(given, **{name: getattr(row, name) for name in missing})
+        if (row := rows.get((given.email, str(given.role)))) is not None and row.retired_at is None else given
+        for given in entry.contacts)
 
 
 def _fault(row: Row, problem: Sentence) -> tuple[int, Sentence]:
     """What is wrong with a row, after the row's number, for putting all of it in order."""
-    return row.number, Sentence(N_("%(where)s: %(problem)s"), {"where": row.where, "problem": str(problem)})
+    return row.number, _at(row.where, problem)
 
 
-@dataclass
+def _at(where: str, problem: Sentence) -> Sentence:
+    return Sentence(N_("%(where)s: %(problem)s"), {"where": where, "problem": problem})
+
+
+@dataclass(slots=True)
 class _Draft:
     """One customer as its rows gather."""
 
     ref: str
-    first: Row
+    number: int  # of the row it first stands in
+    where: str
     own: dict[str, Any] = field(default_factory=dict)
-    said_at: dict[str, str] = field(default_factory=dict)
+    said_at: dict[str, str] = field(default_factory=dict)  # by field, where a later row is the first to say it
+    tried: set[str] = field(default_factory=set)
     contacts: dict[tuple[str, ContactRole], ContactEntry] = field(default_factory=dict)
     faults: list[tuple[int, Sentence]] = field(default_factory=list)
 
@@ -128,16 +185,19 @@ class _Draft:
         read: dict[str, Any] = {}
         for name, cell in cells.items():
             try:
-                read[name] = _READ[name](cell)
+                read[name] = _meaning(name, cell)
             except _Wrong as wrong:
-                self.said_at.setdefault(name, row.where)  # it is wrong, so it is not missing besides
+                self.tried.add(name)  # it is wrong, so it is not missing besides
                 self.fault(row, Sentence(N_("“%(name)s”: %(problem)s"), {"name": name, "problem": str(wrong)}))
         contact = {name: read.pop(name) for name in list(read) if name.startswith("contact_")}
         for name, value in read.items():
-            if self.own.setdefault(name, value) != value:
+            if name not in self.own:
+                self.own[name] = value
+                if row.number != self.number:
+                    self.said_at[name] = row.where
+            elif self.own[name] != value:
                 self.fault(row, Sentence(N_("“%(name)s” is not what %(earlier)s says"),
-                                         {"name": name, "earlier": self.said_at[name]}))
-            self.said_at.setdefault(name, row.where)
+                                         {"name": name, "earlier": self.said_at.get(name, self.where)}))
         if contact and "contact_email" not in cells:
             self.fault(row, Sentence(N_("the contact has no “contact_email”")))
         elif "contact_email" in contact:
@@ -161,7 +221,7 @@ class _Draft:
         said = {name: value for name, value in self.own.items() if name in _OWN}
         entry = CustomerEntry(**{"name": "", **said}, ref=self.ref, terms=terms, contacts=tuple(self.contacts.values()))
         problems = []
-        if "name" not in self.said_at:
+        if not {"name"} & (self.own.keys() | self.tried):
             problems.append(Sentence(N_("“name” is empty")))
         if entry.contract_start and entry.contract_end and entry.contract_end < entry.contract_start:
             problems.append(Sentence(N_("“contract_end” is before “contract_start”")))
@@ -173,20 +233,36 @@ class _Draft:
             problems.append(Sentence(N_("“customer_ref” is a formula; write its value")))
         if len(self.ref) > 80:
             problems.append(Sentence(N_("“customer_ref” is longer than 80 characters")))
-        if entry.country:
-            try:
-                calendars.check(HolidaySet(entry.country, entry.subdivision))
-            except Refusal as refusal:
-                problems.append(Sentence(str(refusal)))
-        self.faults += [_fault(self.first, problem) for problem in problems]
+        if entry.country and (wrong := _place_fault(entry.country, entry.subdivision)):
+            problems.append(Sentence("%(problem)s", {"problem": wrong}))
+        self.faults += [(self.number, _at(self.where, problem)) for problem in problems]
         return entry
+
+
+@lru_cache(MOST_REMEMBERED)
+def _place_fault(country: str, subdivision: str) -> str:
+    try:
+        calendars.check_place(HolidaySet(country, subdivision))
+    except Refusal as refusal:
+        return str(refusal)
+    return ""
+
+
+def _meaning(name: str, cell: Cell) -> Any:
+    """What a cell means. Raises _Wrong. Lists are nobody's to keep: they are read afresh."""
+    return _remembered(name, cell) if name in _REPEATING else _READ[name](cell)
+
+
+@lru_cache(MOST_REMEMBERED)
+def _remembered(name: str, cell: Cell) -> Any:
+    return _READ[name](cell)
 
 
 def _text(most: int) -> Callable[[Cell], str]:
     def read(cell: Cell) -> str:
         text = one(cell)
         if len(text) > most:
-            raise _Wrong(N_("longer than %(most)s characters"), most=most)
+            raise _Wrong(N_("this is longer than %(most)s characters"), most=most)
         if _FORMULA.match(text):
             raise _Wrong(N_("this is a formula; write its value"))
         return text
@@ -259,14 +335,10 @@ def _zone(cell: Cell) -> str:
 
 
 def _email(cell: Cell) -> str:
-    text = one(cell)
     try:
-        found = customers.address(text)
-    except Refusal:
-        raise _Wrong(N_("“%(text)s” is no e-mail address"), text=text) from None
-    if len(found) > 254:
-        raise _Wrong(N_("longer than %(most)s characters"), most=254)
-    return found
+        return addresses.normal(one(cell))
+    except Refusal as refusal:
+        raise _Wrong("%(said)s", said=refusal.sentence.facts["problem"]) from None
 
 
 _DAYS = N_("days")
@@ -288,6 +360,8 @@ _CONTACT: dict[str, Callable[[Cell], Any]] = {
     "contact_role": _choice(ContactRole), "contact_order": _number(1, 1000, N_("places")),
 }
 _READ = _OWN | _TERMS | _CONTACT
+_REPEATING = _READ.keys() - {"name", "postal_address", "contact_name", "contact_email", "contact_phone",
+                             "extra_holidays"}
 _KNOWN = headings(
     dict.fromkeys(_READ, "") | {
         "customer_ref": "customer id|customer number|reference|ref|Kundennummer",

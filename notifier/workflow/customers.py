@@ -2,87 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
 from notifier.domain import joining
-from notifier.domain.people import Actor, ContactRole, Role
+from notifier.domain.customers import ContactEntry as ContactEntry
+from notifier.domain.customers import CustomerEntry as CustomerEntry
+from notifier.domain.customers import contact_faults
+from notifier.domain.people import Actor, ContactRole, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
-from notifier.domain.terms import Terms, check
+from notifier.domain.terms import HolidaySet, Terms, check
 from notifier.tables import Contact, Customer, CustomerService, EarlierService, Service
-from notifier.workflow import audit, calendars, contact_checks, latecomers, listing, register, settings
-
-
-@dataclass(frozen=True)
-class ContactEntry:
-    """A contact as a file or a form gives it."""
-
-    email: str
-    name: str = ""
-    phone: str = ""
-    role: ContactRole = ContactRole.NOTICE
-    position: int = 1
-
-
-@dataclass(frozen=True)
-class CustomerEntry:
-    """A customer as a file or a form gives it; `terms` only what its contract says differently."""
-
-    ref: str
-    name: str
-    language: str = "en"
-    country: str = ""
-    subdivision: str = ""
-    postal_address: str = ""
-    agreement: str = ""
-    agreement_date: date | None = None
-    clause: str = ""
-    annex_edition: int | None = None
-    contract_start: date | None = None
-    contract_end: date | None = None
-    services: tuple[str, ...] = ()
-    terms: Mapping[str, Any] = field(default_factory=dict)
-    contacts: tuple[ContactEntry, ...] = ()
-
-
-_COPIED = (
-    "name", "language", "country", "subdivision", "postal_address", "agreement", "agreement_date", "clause",
-    "annex_edition", "contract_start", "contract_end",
+from notifier.workflow import (
+    addresses,
+    audit,
+    calendars,
+    contact_checks,
+    customer_writing,
+    latecomers,
+    listing,
+    settings,
 )
+from notifier.workflow.customer_changes import Plan
+from notifier.workflow.customer_writing import Taken, Watch
 
 
-def upsert(session: Session, entries: Sequence[CustomerEntry], *, actor: Actor, now: datetime) -> tuple[int, int]:
-    """Takes customers in by their reference: (new, updated). One act in the log, with how many.
+def upsert(
+    session: Session, entries: Iterable[CustomerEntry], *, actor: Actor, now: datetime,
+    watch: Watch | None = None,
+) -> Taken:
+    """Takes customers in by their reference: how many were new, changed, or stay as they are. An entry in the log for
+    each thousand, and one for all of them. `watch` is told of each part before it is written, and may let those at
+    fault be left out; without one they refuse the whole.
 
-    A contact the entry no longer names is retired, not deleted: letters it received stay proven. Whoever comes late
-    to a change is owed its notice by the same act (`workflow.latecomers`).
-    Raises Refusal bad_value for terms that cannot be (`domain.terms.check`), a zone or a holiday calendar nobody knows.
+    A contact the entry no longer names is retired, not deleted: letters it received stay proven. A service it no
+    longer names ends with yesterday. Whoever comes late to a change is owed its notice by the same act
+    (`workflow.latecomers`). Raises Refusal role_missing, and bad_value with everything that is wrong
+    (`domain.customers.faults`, terms that cannot be, an address that is none, a customer nobody could be told for).
     """
-    known = {c.ref: c for c in session.exec(select(Customer))}
-    added = updated = 0
-    written = []
-    for entry in entries:
-        check_terms(session, entry)
-        check_annex(session, entry.annex_edition)
-        customer = known.get(entry.ref)
-        if customer is None:
-            customer = Customer(ref=entry.ref, name=entry.name, terms={}, created_at=now, updated_at=now)
-            known[entry.ref] = customer
-            added += 1
-        else:
-            updated += 1
-        _write(session, customer, entry, now)
-        written.append(customer.id or 0)
-    audit.note(session, "import", "customer", "", actor=actor, now=now, count=len(entries),
-               refs={"added": added, "updated": updated})
-    latecomers.look_after(session, written, actor=actor, now=now)
-    return added, updated
+    if actor.kind is Kind.PERSON:
+        _refuse_others(actor)
+    return customer_writing.take_in(session, comparing(session, now), entries, actor=actor, now=now,
+                                    watch=watch)
+
+
+def comparing(session: Session, now: datetime) -> Plan:
+    """What compares entries with what is stored, and says what would become of them."""
+    return Plan(session, now, check_terms)
 
 
 def check_terms(session: Session, entry: CustomerEntry) -> Terms:
@@ -90,62 +62,13 @@ def check_terms(session: Session, entry: CustomerEntry) -> Terms:
     check(entry.terms)
     terms = settings.terms_of(session, entry.terms, entry.country, entry.subdivision)
     calendars.check_zone(terms.zone)
+    place = HolidaySet(entry.country, entry.subdivision)
     for each in terms.holiday_sets:
-        calendars.check(each)
+        if each == place and "holiday_sets" not in entry.terms:
+            calendars.check_place(place)
+        else:
+            calendars.check(each)
     return terms
-
-
-def _write(session: Session, customer: Customer, entry: CustomerEntry, now: datetime) -> None:
-    for name in _COPIED:
-        setattr(customer, name, getattr(entry, name))
-    customer.terms, customer.updated_at = dict(entry.terms), now
-    session.add(customer)
-    session.flush()
-    wanted = {s.id: s for s in register.ensure_services(session, entry.services)}
-    held = {row.service_id: row for row in session.exec(
-        select(CustomerService).where(CustomerService.customer_id == customer.id))}
-    for service_id in sorted(wanted.keys() - held.keys()):
-        session.add(CustomerService(customer_id=customer.id or 0, service_id=service_id or 0, bought_at=now))
-    zone = ZoneInfo(settings.organisation(session).zone)
-    for service_id, row in held.items():
-        if service_id in wanted:
-            _buy_again(session, row, now)
-        elif row.ended_on is None:
-            _stop(session, row, now, zone)
-    _write_contacts(session, customer, entry, now)
-
-
-def _buy_again(session: Session, row: CustomerService, now: datetime) -> None:
-    """A service bought after its end begins a new period; the old one is kept."""
-    if row.ended_on is not None:
-        session.add(EarlierService(customer_id=row.customer_id, service_id=row.service_id, bought_at=row.bought_at,
-                                   ended_on=row.ended_on))
-        row.bought_at, row.ended_on = now, None
-
-
-def _stop(session: Session, row: CustomerService, now: datetime, zone: ZoneInfo) -> None:
-    """A service no longer bought today was bought until yesterday. What was recorded only today was a mistake."""
-    today = now.astimezone(zone).date()
-    if row.bought_at is not None and row.bought_at.astimezone(zone).date() >= today:
-        session.delete(row)
-    else:
-        row.ended_on = today - timedelta(days=1)
-
-
-def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, now: datetime) -> None:
-    held = {(c.email, c.role): c for c in contacts(session, customer)}
-    for given in entry.contacts:
-        email = address(given.email)
-        row = held.pop((email, given.role), None)
-        if row is None:
-            row = Contact(customer_id=customer.id or 0, email=email, role=given.role,
-                          check_at=contact_checks.first(now))
-            session.add(row)
-        row.name, row.phone, row.position, row.retired_at = given.name, given.phone, given.position, None
-    if entry.contacts:
-        for gone in held.values():
-            gone.retired_at = gone.retired_at or now
-    session.flush()
 
 
 def add_contact(
@@ -155,17 +78,19 @@ def add_contact(
     announced already are not sent again by this, but for one that had nobody to go to. Raises Refusal role_missing,
     exists, bad_value."""
     _refuse_others(actor)
-    email = address(entry.email)
+    email = _checked(entry)
     held = contacts(session, customer)
     row = next((c for c in held if c.email == email and c.role == entry.role), None)
     if row is not None and row.retired_at is None:
         raise Refusal("exists", what="contact", ref=email)
+    last = max((c.position for c in held if c.retired_at is None), default=0)
     if row is None:
-        last = max((c.position for c in held if c.retired_at is None), default=0)
-        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, position=last + 1,
-                      check_at=contact_checks.first(now))
+        marks = customer_writing.marked(session, [email]).get(email, {})
+        row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, bounced_at=marks.get("bounced_at"),
+                      barred_at=marks.get("barred_at"), check_at=contact_checks.first(now))
         session.add(row)
-    row.name, row.phone, row.retired_at = entry.name, entry.phone, None
+    row.name, row.phone, row.position, row.retired_at = entry.name, entry.phone, last + 1, None
+    customer.updated_at = now
     session.flush()
     audit.note(session, "add_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"contact": str(row.id), "role": str(entry.role)}, detail={"email": email, "name": row.name})
@@ -196,13 +121,77 @@ def check_annex(session: Session, edition: int | None) -> None:
         raise Refusal("bad_value", field=N_("Edition in the annex"), problem=N_("there is no such edition of the list"))
 
 
+def change_contact(
+    session: Session, customer: Customer, contact_id: int, entry: ContactEntry, *, actor: Actor, now: datetime
+) -> Contact:
+    """Mends a contact's name, telephone and role. Another address is another contact: that one is added, and this
+    one retired, so that what it received stays proven; it takes the place of this one. Returns the one in use.
+    Raises Refusal role_missing, unknown, exists, bad_value, last_contact."""
+    _refuse_others(actor)
+    row, email = contact(session, customer, contact_id), _checked(entry)
+    held = contacts(session, customer)
+    other = next((c for c in held if c.id != row.id and c.email == email and c.role == entry.role), None)
+    if other is not None and other.retired_at is None:
+        raise Refusal("exists", what="contact", ref=email)
+    if (email, entry.role) == (row.email, row.role):
+        row.name, row.phone = entry.name, entry.phone
+        customer.updated_at = now
+        audit.note(session, "change_contact", "customer", str(customer.id), actor=actor, now=now,
+                   refs={"contact": str(row.id)})
+        return row
+    place = row.position
+    new = add_contact(session, customer, entry, actor=actor, now=now)
+    retire_contact(session, customer, contact_id, actor=actor, now=now)
+    new.position = place
+    session.flush()
+    return new
+
+
 def retire_contact(session: Session, customer: Customer, contact_id: int, *, actor: Actor, now: datetime) -> None:
-    """Nothing more is written to this contact; what it received stays proven. Raises Refusal role_missing, unknown."""
+    """Nothing more is written to this contact; what it received stays proven. Raises Refusal role_missing, unknown,
+    and last_contact for the last one for notices, unless the contract has ended."""
     _refuse_others(actor)
     row = contact(session, customer, contact_id)
+    others = [c for c in contacts(session, customer)
+              if c.id != row.id and c.role == ContactRole.NOTICE and c.retired_at is None]
+    if row.retired_at is None and row.role == ContactRole.NOTICE and not others and not _over(session, customer, now):
+        raise Refusal("last_contact", ref=customer.ref)
     row.retired_at = row.retired_at or now
+    customer.updated_at = now
     audit.note(session, "retire_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"contact": str(row.id)}, detail={"email": row.email})
+
+
+def order_contacts(
+    session: Session, customer: Customer, first_to_last: Sequence[int], *, actor: Actor, now: datetime
+) -> None:
+    """Puts contacts into the order they are written to; those not named follow, as they stood. Raises Refusal
+    role_missing, unknown."""
+    _refuse_others(actor)
+    live = {c.id or 0: c for c in contacts(session, customer) if c.retired_at is None}
+    for number in first_to_last:
+        if number not in live:
+            raise Refusal("unknown", what="contact", ref=str(number))
+    order = [*dict.fromkeys(first_to_last), *(n for n in live if n not in first_to_last)]
+    for place, number in enumerate(order, 1):
+        if live[number].position != place:
+            live[number].position = place
+    customer.updated_at = now
+    session.flush()
+    audit.note(session, "order_contacts", "customer", str(customer.id), actor=actor, now=now,
+               refs={"contacts": [str(number) for number in order]})
+
+
+def _checked(entry: ContactEntry) -> str:
+    """The address in the form it is kept in. Raises Refusal bad_value for anything in the contact that cannot be."""
+    for fault in contact_faults(entry):
+        raise Refusal("bad_value", field=fault.field, problem=fault.problem)
+    return addresses.normal(entry.email)
+
+
+def _over(session: Session, customer: Customer, now: datetime) -> bool:
+    today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
+    return customer.contract_end is not None and customer.contract_end < today
 
 
 def contact(session: Session, customer: Customer, contact_id: int) -> Contact:
@@ -216,17 +205,6 @@ def contact(session: Session, customer: Customer, contact_id: int) -> Contact:
 def _refuse_others(actor: Actor) -> None:
     if not actor.roles & {Role.OPS, Role.PRIVACY}:
         raise Refusal("role_missing", roles="ops, privacy")
-
-
-def address(email: str) -> str:
-    """An address as it is kept: the domain in lower case, in its ASCII form; the local part as given."""
-    local, at, domain = email.strip().rpartition("@")
-    if not local or not at or "." not in domain or " " in email.strip():
-        raise Refusal("bad_value", field="contact_email", problem=f"“{email}” is not an address")
-    try:
-        return f"{local}@{domain.lower().encode('idna').decode()}"
-    except UnicodeError:
-        raise Refusal("bad_value", field="contact_email", problem=f"“{email}” is not an address") from None
 
 
 def get(session: Session, ref: str) -> Customer:
@@ -261,6 +239,11 @@ def data_due_on(session: Session, customer: Customer) -> date | None:
     """The day by which a customer's data has to be deleted or anonymised; None while its contract has no end."""
     days = settings.data_days(session)
     return joining.data_due_on(customer.contract_end, days) if customer.contract_end else None
+
+
+def known(session: Session, ref: str) -> bool:
+    """Whether there is a customer of this reference."""
+    return session.exec(select(Customer.id).where(Customer.ref == ref)).first() is not None
 
 
 def every(session: Session) -> list[Customer]:
@@ -312,15 +295,17 @@ def periods(session: Session, customer_id: int) -> list[Period]:
     zone = ZoneInfo(settings.organisation(session).zone)
     taken_in = session.exec(select(Customer.created_at).where(Customer.id == customer_id)).first()
     first = taken_in.astimezone(zone).date() if taken_in else date.min
-    found = []
+    bought: list[tuple[EarlierService | CustomerService, str]] = []
     for model in (EarlierService, CustomerService):
-        for row, slug in session.exec(
-            select(model, Service.slug).join(Service, col(Service.id) == col(model.service_id))
-            .where(model.customer_id == customer_id).order_by(col(model.bought_at), col(Service.id))
-        ):
-            since = row.bought_at.astimezone(zone).date() if row.bought_at else None
-            found.append(Period(row.service_id, slug, row.bought_at, row.ended_on, since,
-                                since is not None and since <= first))
+        rows: Any = model
+        bought += session.exec(
+            select(rows, Service.slug).join(Service, col(Service.id) == rows.service_id)
+            .where(rows.customer_id == customer_id).order_by(rows.bought_at, col(Service.id))).all()
+    found = []
+    for row, slug in bought:
+        since = row.bought_at.astimezone(zone).date() if row.bought_at else None
+        found.append(Period(row.service_id, slug, row.bought_at, row.ended_on, since,
+                            since is not None and since <= first))
     return found
 
 

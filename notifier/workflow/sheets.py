@@ -10,7 +10,7 @@ import codecs
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any
@@ -24,13 +24,14 @@ from notifier.domain.transfers import WRITTEN, Transfer
 
 DELIMITERS = (",", ";", "\t")
 MOST_BYTES = 10 * 2**20
+MOST_CUSTOMER_BYTES = 64 * 2**20  # a hundred thousand customers with every column filled
 MOST_YAML_BYTES = 2**20  # the safe reader takes a minute for ten of them
 MOST_ALIASES = 100  # in one YAML file: aliases of aliases grow into gigabytes
 MOST_PARTS = 1000  # texts in one cell
 Cell = str | tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row: its line or, in JSON and YAML, its number; the same in words ("line 7", "entry 3"); and its cells by
     heading, a list where the file has one."""
@@ -71,14 +72,19 @@ def bad(*details: Sentence) -> Refusal:
     return Refusal("bad_file", details=details)
 
 
-def load(path: Path) -> bytes:
-    """A file's bytes. Raises Refusal bad_file for one larger than MOST_BYTES, without reading it to its end."""
+def load(path: Path, most: int = MOST_BYTES) -> bytes:
+    """A file's bytes. Raises Refusal bad_file for one larger than `most`, without reading it to its end."""
     with path.open("rb") as file:
-        data = file.read(MOST_BYTES + 1)
-    if len(data) > MOST_BYTES:
-        raise bad(Sentence(N_("it is larger than %(most)s MB, as no list is; save the table alone"),
-                           {"most": MOST_BYTES // 2**20}))
+        data = file.read(most + 1)
+    refuse_large(data, most)
     return data
+
+
+def refuse_large(data: bytes, most: int = MOST_BYTES) -> None:
+    """Raises Refusal bad_file for more bytes than `most`."""
+    if len(data) > most:
+        raise bad(Sentence(N_("it is larger than %(most)s MB, as no list is; save the table alone"),
+                           {"most": most // 2**20}))
 
 
 def tabled(lines: Sequence[Line], meant: Callable[[str], bool], context: str = "") -> Grid | None:
@@ -162,7 +168,23 @@ def _at(line: int, column: int, problem: str) -> Refusal:
     return bad(Sentence(N_("line %(line)s, column %(column)s: %(problem)s"), facts))
 
 
+def rows_of(
+    name: str, data: bytes, known: Collection[str], under: Collection[str]
+) -> tuple[tuple[str, ...], Iterable[Row]]:
+    """As `read`, the headings and the rows by themselves; those of a CSV file one after the other, for files too long
+    to be held twice. What is wrong with the file may show only at its last row."""
+    if PurePath(name).suffix.lower() in (".csv", ".tsv", ".txt"):
+        return _csv_rows(text_of(data), known)
+    grid = read(name, data, known, under)
+    return grid.headings, grid.rows
+
+
 def _csv(text: str, known: Collection[str]) -> Grid:
+    named, rows = _csv_rows(text, known)
+    return Grid(named, tuple(rows))
+
+
+def _csv_rows(text: str, known: Collection[str]) -> tuple[tuple[str, ...], Iterator[Row]]:
     delimiter = max(DELIMITERS, key=lambda mark: _recognised(text, mark, known))
     found = _records(text, delimiter)
     _, first = next(found, (0, []))
@@ -171,17 +193,21 @@ def _csv(text: str, known: Collection[str]) -> Grid:
     if len(set(named)) < len(named):
         twice = next(h for h in named if named.count(h) > 1)
         raise bad(Sentence(N_("the heading “%(heading)s” stands there twice"), {"heading": twice}))
-    rows, faults = [], []
+    return tuple(named), _filled(headings, found)
+
+
+def _filled(headings: Sequence[str], found: Iterable[tuple[int, list[str]]]) -> Iterator[Row]:
+    """The rows, empty cells left out. Raises Refusal bad_file after the last one, for cells that have no heading."""
+    faults = []
     for line, cells in found:
-        beyond = [n for n, cell in enumerate(cells, 1) if cell.strip() and (n > len(headings) or not headings[n - 1])]
+        beyond = [n for n, cell in enumerate(cells, 1) if (n > len(headings) or not headings[n - 1]) and cell.strip()]
         if beyond:
             faults.append(Sentence(N_("line %(line)s, column %(column)s: this cell has no heading; is a quotation "
                                       "mark missing?"), {"line": line, "column": beyond[0]}))
-        filled = dict(zip(headings, (cell.strip() for cell in cells), strict=False))
-        rows.append(Row(line, f"line {line}", {h: filled.get(h, "") for h in named}))
+        filled = {h: text for h, cell in zip(headings, cells, strict=False) if h and (text := cell.strip())}
+        yield Row(line, f"line {line}", filled)
     if faults:
         raise bad(*faults)
-    return Grid(tuple(named), tuple(rows))
 
 
 def _recognised(text: str, delimiter: str, known: Collection[str]) -> tuple[int, int]:

@@ -1,4 +1,5 @@
-"""Taking turns where no row is there to lock: numbering editions, proposing on an engagement nobody has yet."""
+"""Taking turns where no row is there to lock: numbering editions, proposing on an engagement nobody has yet,
+taking in customers whose references are free."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import zlib
 import sqlalchemy as sa
 from sqlmodel import Session
 
-EDITION, PROPOSAL = "edition", "proposal"
+EDITION, PROPOSAL, CUSTOMERS = "edition", "proposal", "customers"
 
 
 def take(session: Session, name: str) -> None:

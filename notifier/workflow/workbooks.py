@@ -23,9 +23,12 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, InvalidFileException, SyntaxError, Lo
            AttributeError, ArithmeticError, OSError, EOFError, RuntimeError)  # all that a mangled archive raises
 
 
-def tables(data: bytes) -> list[Table]:
+MOST_CUSTOMER_ROWS, MOST_CUSTOMERS_UNPACKED = 300_000, 600 * 2**20  # a hundred thousand customers, several contacts
+
+
+def tables(data: bytes, most_rows: int = MOST_ROWS, most_unpacked: int = MOST_UNPACKED) -> list[Table]:
     """The sheets of a workbook. Raises Refusal bad_file with every formula cell named, or for no workbook at all."""
-    _look_inside(data)
+    _look_inside(data, most_unpacked)
     faults: list[Sentence] = []
     found = []
     try:
@@ -33,7 +36,7 @@ def tables(data: bytes) -> list[Table]:
         for sheet in book.worksheets:
             if sheet.sheet_state == "visible":
                 sheet.reset_dimensions()  # a file may declare a million rows and hold three
-                found.append(Table(tuple(_lines(sheet, faults)), sheet.title))
+                found.append(Table(tuple(_lines(sheet, faults, most_rows)), sheet.title))
     except _BROKEN:
         raise bad(Sentence(N_("it is no Excel workbook, or a broken one; save it again as .xlsx"))) from None
     if faults:
@@ -41,14 +44,14 @@ def tables(data: bytes) -> list[Table]:
     return found
 
 
-def _look_inside(data: bytes) -> None:
+def _look_inside(data: bytes, most_unpacked: int) -> None:
     """Reads the archive's directory before anything is unpacked; no part can grow beyond what the directory says."""
     try:
         with zipfile.ZipFile(BytesIO(data)) as archive:
             parts = archive.infolist()
             unpacked = sum(part.file_size for part in parts)
             packed = sum(part.compress_size for part in parts)
-            if len(parts) > MOST_ENTRIES or unpacked > MOST_UNPACKED or (
+            if len(parts) > MOST_ENTRIES or unpacked > most_unpacked or (
                 unpacked > 2**20 and unpacked > MOST_RATIO * max(packed, 1)
             ):
                 raise bad(Sentence(N_("it unpacks to %(size)s MB in %(parts)s parts, as no list does; not opened"),
@@ -59,7 +62,7 @@ def _look_inside(data: bytes) -> None:
         raise bad(Sentence(N_("it is no Excel workbook, or a broken one; save it again as .xlsx"))) from None
 
 
-def _lines(sheet: Any, faults: list[Sentence]) -> Iterator[Line]:
+def _lines(sheet: Any, faults: list[Sentence], most_rows: int) -> Iterator[Line]:
     kept = 0
     for number, row in enumerate(sheet.iter_rows(), 1):
         cells = []
@@ -73,9 +76,9 @@ def _lines(sheet: Any, faults: list[Sentence]) -> Iterator[Line]:
         if any(cells):
             kept += 1
             yield Line(number, f"sheet “{sheet.title}”, row {number}", cells)
-        if kept > MOST_ROWS:
+        if kept > most_rows:
             raise bad(Sentence(N_("sheet “%(sheet)s” has more than %(most)s rows"),
-                               {"sheet": sheet.title, "most": MOST_ROWS}))
+                               {"sheet": sheet.title, "most": most_rows}))
 
 
 def _text(value: Any) -> str:

@@ -25,7 +25,7 @@ from notifier.tables import Announcement, AuditEntry, Notice
 from notifier.workflow import audit, watched
 from notifier.workflow.watched import Way, as_told, canonical, empty, plain, sha256, way_of, ways
 
-KEY = "rows"  # of refs and of details
+KEY = audit.ROWS  # of refs and of details
 _WRITTEN, _SHOWN, _SEEN = "rows_written", "announcements_shown", "announcements_seen"
 
 Id = int | str
@@ -40,6 +40,8 @@ def id_of(keys: Iterable[Any]) -> Id:
 
 def packed(ids: Iterable[Id]) -> list[Any]:
     """Ids in order, runs of numbers as [first, last]: a mass act stays a short entry."""
+    if len(ids := list(ids)) == 1:
+        return ids
     found: list[Any] = []
     for number in sorted(i for i in ids if isinstance(i, int)):
         last = found[-1] if found else None
@@ -118,6 +120,32 @@ def in_bulk(session: Session, table: str, ids: Iterable[Id], column: str, before
     pair = (sha256(plain(before)), sha256(plain(after))) if hashed else (plain(before), plain(after))
     savepoint = session.get_nested_transaction()
     steps += [(savepoint, table, number, _Row(values={column: pair})) for number in ids]
+
+
+def made(session: Session, table: str, rows: Iterable[tuple[Id, Mapping[str, Any]]]) -> None:
+    """For an insert that goes past the session: these rows, by their names in the log, were made so. What a row does
+    not mention is empty."""
+    if table not in watched.WATCHED:
+        return
+    steps: list[_Step] = session.info.setdefault(_WRITTEN, [])
+    savepoint, columns = session.get_nested_transaction(), tuple(ways(table))
+    for number, row in rows:
+        held = as_told(table, {name: row.get(name) for name in columns})
+        values = {name: (None, value) for name, value in held.items() if not empty(value)}
+        steps.append((savepoint, table, number, _Row(made=True, values=values)))
+
+
+def altered(session: Session, table: str, number: Id, values: Values) -> None:
+    """For an update that goes past the session: in this row, each column was the first and is the second."""
+    for name, (before, after) in values.items() if table in watched.WATCHED else ():
+        in_bulk(session, table, (number,), name, before, after)
+
+
+def settle(session: Session) -> None:
+    """Tells what was written so far in the newest entry that was noted, and begins anew: an act on very many rows
+    leaves an entry for each of its parts, and none that holds them all. Within a savepoint nothing is told yet."""
+    if not session.in_nested_transaction():
+        _tell(session)
 
 
 def _id(row: Any) -> Id:
@@ -229,9 +257,10 @@ def _compact(rows: Mapping[tuple[str, Id], _Row]) -> tuple[dict[str, Any], dict[
 
 
 def _by_value(holders: Mapping[Id, tuple[Any, Any]]) -> list[list[Any]]:
-    groups: dict[str, tuple[tuple[Any, Any], list[Id]]] = {}
+    groups: dict[Any, tuple[tuple[Any, Any], list[Id]]] = {}
     for number, pair in holders.items():
-        groups.setdefault(canonical(pair), (pair, []))[1].append(number)
+        texts = all(each is None or type(each) is str for each in pair)  # equal texts are the same value
+        groups.setdefault(pair if texts else canonical(pair), (pair, []))[1].append(number)
     return [[before, after, packed(ids)] for (before, after), ids in groups.values()]
 
 

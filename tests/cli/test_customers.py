@@ -18,7 +18,8 @@ HEAD = "customer_ref,name,services,contract_start,contract_end,annex_edition,con
 
 def _approved(demo: Run) -> str:
     start = (clock.now() + timedelta(days=90)).date().isoformat()
-    said = demo("changes", "propose", "--kind", "add", *VENDOR, "--reason", "Errors.", "--start", start, "--json", *OLGA)
+    said = demo("changes", "propose", "--kind", "add", *VENDOR, "--reason", "Errors.", "--start", start, "--json",
+                *OLGA)
     ref = str(json.loads(said.out)["ref"])
     vouch(demo, ref, *OLGA)
     demo("changes", "submit", ref, *OLGA)
@@ -67,7 +68,8 @@ def test_the_annex_is_recorded_and_ended_contracts_are_listed_with_the_day_their
         "bolt,Bolt,platform,,,1,x@bolt.example\n")
     demo("import", "customers", "customers.csv")
     rows = json.loads(demo("customers", "list", "--json").out)
-    assert [(r["ref"], r["annex_edition"], r["annex_recorded"]) for r in rows] == [("acme", 0, False), ("bolt", 1, True)]
+    told = [(r["ref"], r["annex_edition"], r["annex_recorded"]) for r in rows]
+    assert told == [("acme", 0, False), ("bolt", 1, True)]
     ended = json.loads(demo("customers", "list", "--ended", "--json").out)
     assert [(r["ref"], r["data_due_on"]) for r in ended] == [("acme", "2026-05-31")]
     assert "what its dates tell" in demo("customers", "annex", "bolt", "-", *OLGA).out

@@ -358,11 +358,26 @@ def test_a_broken_file_changes_nothing(
 def test_skip_bad_leaves_out_whole_customers_and_says_so(demo: Run, tmp_path: Path) -> None:
     (tmp_path / "c.csv").write_text(CUSTOMERS.replace("bea@beta.example", "nope") + "gamma,Gamma,,,\n")
     told = demo("import", "customers", "c.csv", "--skip-bad", "--json").json
-    assert (told["added"], told["left_out"]) == (2, ["beta"])
+    assert (told["added"], told["left_out"]) == (1, ["beta", "gamma"])
     assert told["faults"][0].startswith("line 4: ")
+    assert "at least one contact for notices" in told["faults"][1]
     (tmp_path / "c.csv").write_text(CUSTOMERS)
-    assert demo("import", "customers", "c.csv", "--dry-run").out.startswith("2 customers are sound")
-    assert "1 customers added, 1 updated" in demo("import", "customers", "c.csv").out
+    assert "1 customers added, 0 updated, 1 unchanged" in demo("import", "customers", "c.csv").out
+
+
+def test_a_dry_run_says_customer_by_customer_what_would_change_and_changes_nothing(
+    demo: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "c.csv").write_text(CUSTOMERS)
+    assert "new      beta: " in demo("import", "customers", "c.csv", "--dry-run").out
+    demo("import", "customers", "c.csv")
+    (tmp_path / "c.csv").write_text("customer_ref,name,country,contact_email\nbeta,Beta Group,TD,new@gmial.com\n")
+    said = demo("import", "customers", "c.csv", "--dry-run").out
+    for words in ("changed  beta: Beta Group", "→ Beta Group", "country: (empty) → TD", "added: new@gmial.com (notice)",
+                  "retired: bea@beta.example", "is “gmail.com” meant?", "no holiday calendar is known for TD",
+                  "0 customers would be added, 1 would be updated", "Nothing was taken."):
+        assert words in said, words
+    assert "changed  beta: Beta Group" in demo("import", "customers", "c.csv", "--dry-run").out
 
 
 def test_doctor_names_what_to_do_and_hides_secrets(installed: Run) -> None:

@@ -203,7 +203,7 @@ def test_what_cannot_be_a_letter_is_refused_without_asking_mailjet(
 ) -> None:
     bad = [
         a_message(1, to_email="nobody"), a_message(2, to_email="a b@customer.example"),
-        a_message(3, subject="one\nBcc: two@customer.example"), a_message(4, to_email="a@straße.example"),
+        a_message(3, subject="one\nBcc: two@customer.example"), a_message(4, to_email="a@b@customer.example"),
     ]
     batch = mailjet.send([*bad, a_message(5)])
     assert verdicts(batch) == [REFUSED] * 4 + [ACCEPTED]

@@ -118,11 +118,11 @@ BAD: dict[str, tuple[Act, str]] = {
         "E-mail: this is longer than 254 characters"),
     "a long contact": (lambda s, w: customers.add_contact(
         s, customers.get(s, "acme"), ContactEntry("x@acme.example", LONG), actor=w.olga, now=LATER),
-        "Name: this is longer"),
-    "a long customer": (lambda s, w: customers.upsert(s, [factory.customer("x", name=LONG)], actor=w.admin, now=LATER),
-                        "Name: this is longer than 300 characters"),
+        "contact_name: this is longer"),
+    "a long customer": (lambda s, w: customers.upsert(s, [factory.customer("x", name=LONG)], actor=w.olga, now=LATER),
+                        "name: this is longer than 300 characters"),
     "a customer of nowhere": (
-        lambda s, w: customers.upsert(s, [factory.customer("x", country="XX")], actor=w.admin, now=LATER), "country"),
+        lambda s, w: customers.upsert(s, [factory.customer("x", country="XX")], actor=w.olga, now=LATER), "country"),
     "a long objection": (lambda s, w: objection(s, w, text=LONG * 3), "longer than 20,000 characters"),
     "a long answer address": (lambda s, w: objection(s, w, email=f"{LONG}@acme.example"), "this is longer than 254"),
     "a long message": (lambda s, w: objections.message(s, objection(s, w).ref, LONG * 3, actor=w.paul, now=LATER),

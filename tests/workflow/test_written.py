@@ -35,9 +35,13 @@ UNWATCHED = {
     "kept_answer": "kept for a day, so that a request acts once", "lane": "moves with every call",
     "lease": "who acts as the clock", "link": "signed; made on first use",
     "page_request": "an address typed by anybody, gone when answered", "provider_post": "raw, until it is read",
+    "customer_upload": "a file on its way in; what it changes is told where it is taken in",
     "publication": "a rendering of the edition",
 }
 PAST_THE_SESSION = {
+    **{("customer_writing.py", verb, model): "told by written.made and written.altered" for verb, model in (
+        ("insert", "Customer"), ("update", "Customer"), ("insert", "CustomerService"), ("update", "CustomerService"),
+        ("insert", "Contact"), ("update", "Contact"))},
     ("deliveries.py", "update", "Delivery"): "how a letter goes, told by its events",
     ("mailings.py", "update", "Notice"): "told by in_bulk",
     ("register.py", "delete", "EngagementService"): "not watched",

@@ -1,4 +1,4 @@
-"""the periods in which customers bought a service
+"""the periods in which customers bought a service, and files of customers on their way in
 
 Revision: 0008
 Revises: 0006
@@ -27,8 +27,31 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_earlier_service")),
     )
     op.create_index(op.f("ix_earlier_service_customer_id"), "earlier_service", ["customer_id"])
+    op.create_table(
+        "customer_upload",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uid", sqlmodel.sql.sqltypes.AutoString(length=36), nullable=False),
+        sa.Column("name", sqlmodel.sql.sqltypes.AutoString(length=200), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("customers", sa.Integer(), nullable=False),
+        sa.Column("skip_bad", sa.Boolean(), nullable=False),
+        sa.Column("uploaded_by", sa.Integer(), nullable=True),
+        sa.Column("uploaded_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("checked_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("outlook", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("refused", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("wanted_by", sa.Integer(), nullable=True),
+        sa.Column("wanted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("done_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("discarded_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.ForeignKeyConstraint(["uploaded_by"], ["user_account.id"], name=op.f("fk_customer_upload_uploaded_by")),
+        sa.ForeignKeyConstraint(["wanted_by"], ["user_account.id"], name=op.f("fk_customer_upload_wanted_by")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_customer_upload")),
+        sa.UniqueConstraint("uid", name=op.f("uq_customer_upload_uid")),
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("customer_upload")
     op.drop_index(op.f("ix_earlier_service_customer_id"), table_name="earlier_service")
     op.drop_table("earlier_service")

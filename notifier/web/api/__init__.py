@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
-from notifier.web.api import changes, engagements, openapi
+from notifier.web.api import changes, customers, engagements, openapi
 from notifier.web.api.operations import PREFIX
 
-OPERATIONS = (*changes.OPERATIONS, *engagements.OPERATIONS)
+OPERATIONS = (*changes.OPERATIONS, *engagements.OPERATIONS, *customers.OPERATIONS)
 
 bp = Blueprint("api", __name__, url_prefix=PREFIX)
 for _operation in OPERATIONS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from notifier.domain.changes import ChangeKind
 from notifier.domain.gate import Code
 from notifier.domain.joining import Fate
+from notifier.domain.people import ContactRole
 from notifier.domain.register import FIELD_NAMES, EngagementValue
 from notifier.domain.states import ChangeState, NoticeState
 from notifier.web.api.schema import (
@@ -77,9 +78,29 @@ _ITEM = whole({
     "ref": text("The engagement."), "before": maybe(ENGAGEMENT), "after": maybe(ENGAGEMENT),
     "fields": _list(text("A field."), "In which fields the two differ."),
 })
+_TERM: Schema = {"type": ["string", "integer", "array"], "description": "A term.",
+                 "items": text("One of several."), "maxItems": 100}
 _ACT = whole({
     "at": moment("When."), "action": text("What was done."), "by": text("By whom: a kind and a number."),
     "reason": text("Why, where a reason was given."),
+})
+
+_CONTACT = {
+    "id": count("Its number."), "email": text("The address, as it is kept."), "name": text("Who that is."),
+    "phone": text("Telephone."), "role": choice("What it is written to for.", *map(str, ContactRole)),
+    "order": count("Its place."), "bounced_at": maybe(moment("When its last letter came back.")),
+    "barred_at": maybe(moment("When it reported us as spam.")), "retired_at": maybe(moment("When it was retired.")),
+}
+_CUSTOMER = whole({
+    "ref": text("Its reference."), "name": text("Its name."), "language": text("Of its letters."),
+    "country": text("Two letters."), "subdivision": text("Canton, state or region."),
+    "postal_address": text("Where it sits."), "agreement": text("The agreement."),
+    "agreement_date": maybe(day("Its date.")), "clause": text("The clause that asks for notices."),
+    "contract_start": maybe(day("When it begins.")), "contract_end": maybe(day("When it ends.")),
+    "services": _list(text("A slug."), "What it buys; none means everything."),
+    "terms": {"type": "object", "properties": {}, "additionalProperties": _TERM,
+              "description": "What its contract says differently."},
+    "contacts": _list(whole(_CONTACT), "Those in use, in order."), "updated_at": moment("When it was last changed."),
 })
 
 SHAPES: dict[str, Schema] = {
@@ -141,6 +162,21 @@ SHAPES: dict[str, Schema] = {
         "customers": _list(_STANDING, "Where each customer stands."),
         "excluded": _list(text("A reference."), "Who is left out."),
     }),
+    "Customers": _page(_CUSTOMER, "In the order they came."),
+    "Customer": _CUSTOMER,
+    "Taken": whole({
+        "added": count("New ones."), "updated": count("Changed ones."), "unchanged": count("Those that stay."),
+        "refs": _list(text("A reference."), "In the order they were given."),
+        "warnings": _list(text("In words.", longest=_MANY), "What looks wrong and was taken all the same."),
+    }),
+    "Contacts": _page(whole({**_CONTACT, "customer": text("Whose.")}), "In the order they came."),
+    "Contact": whole({**_CONTACT, "customer": text("Whose.")}),
+    "NewContact": whole({**_CONTACT, "customer": text("Whose."), "ref": text("Its number, for its address.")}),
+    "Services": _page(whole({"slug": text("For addresses."), "name": text("Its name.")}), "In the order they came."),
+    "SubProcessors": _page(whole({
+        "id": count("Its number."), "legal_name": text("Its name."), "country": text("Two letters."),
+        "address": text("Where it sits."), "website": text("Where it is found."),
+    }), "In the order they came."),
     "Engagements": _page(ENGAGEMENT, "In the order they came."),
     "MayProcess": whole({
         "engagement": text("Which one."), "customer": text("Whose data."), "on": day("On which day."),

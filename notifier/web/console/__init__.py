@@ -6,6 +6,7 @@ from notifier.web.console import (
     board,
     change_form,
     changes,
+    customer_form,
     customers,
     deliveries,
     diligence,
@@ -16,10 +17,12 @@ from notifier.web.console import (
     progress,
     reply,
     sign_in,
+    uploads,
 )
 from notifier.web.console.desk import bp
 
 __all__ = [
-    "announcements", "audit", "board", "bp", "change_form", "changes", "customers", "deliveries", "diligence",
-    "hand_delivery", "objections", "paper", "people", "progress", "reply", "sign_in",
+    "announcements", "audit", "board", "bp", "change_form", "changes", "customer_form", "customers", "deliveries",
+    "diligence",
+    "hand_delivery", "objections", "paper", "people", "progress", "reply", "sign_in", "uploads",
 ]

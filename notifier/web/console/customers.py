@@ -12,7 +12,7 @@ from flask import Response, g, request
 from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as Answer
 
-from notifier import clock
+from notifier import clock, text
 from notifier.domain.people import ContactRole, Role
 from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
@@ -23,8 +23,8 @@ from notifier.tables import Announcement, Contact, Customer, Notice, NoticeWindo
 from notifier.web.access import staff
 from notifier.web.console.changes import JOININGS
 from notifier.web.console.desk import MOST, acting, bp, done, page
-from notifier.web.pages import house
-from notifier.workflow import accepted, contact_checks, customers, settings, silence
+from notifier.web.pages import house, language
+from notifier.workflow import accepted, addresses, contact_checks, customers, settings, silence
 from notifier.workflow.customers import ContactEntry
 
 CONTACT_ROLES: Mapping[str, str] = {
@@ -76,7 +76,8 @@ def customer_list() -> Response:
         reach = set(db.exec(select(Contact.customer_id).where(
             Contact.role == "notice", col(Contact.retired_at).is_(None), col(Contact.barred_at).is_(None)).distinct()))
         return page("customers.html", rows=rows[:MOST], total=len(rows), wanted=wanted, reach=reach,
-                    only=only, due={one.customer.id: one for one in ended}, today=today_of(db))
+                    only=only, due={one.customer.id: one for one in ended}, today=today_of(db),
+                    may=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}))
 
 
 @bp.get("/customers/<path:ref>")
@@ -95,6 +96,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             "customer.html", refusal=refusal, silence=silence.of_notices(db, [n.id or 0 for n, _, _ in told]),
             silence_words=WORDS, customer=customer, contacts=customers.contacts(db, customer),
             services=customers.services_of(db, customer), terms=_in_words(terms), own=set(customer.terms),
+            earlier=[p for p in customers.periods(db, customer.id or 0) if p.ended_on],
             term_names=TERM_NAMES, contact_roles=CONTACT_ROLES, proven=in_words, notices=told,
             annex=accepted.Editions(db).accepted(customer), data_due_on=customers.data_due_on(db, customer),
             today=today_of(db), joinings=JOININGS, cases=_cases(db, customer),
@@ -160,15 +162,60 @@ def add_contact(ref: str) -> Response | Answer:
     """One more contact. Notices already announced are not sent again by this."""
     try:
         with acting() as db:
-            role = request.form.get("role", "")
-            if role not in set(ContactRole):
-                raise Refusal("bad_value", field=N_("Role"), problem=N_("choose one of those offered"))
-            entry = ContactEntry(request.form.get("email", ""), request.form.get("name", "").strip()[:200],
-                                 role=ContactRole(role))
-            customers.add_contact(db, customers.get(db, ref), entry, actor=g.actor, now=clock.now())
+            customer, entry = customers.get(db, ref), _entry()
+            warned = _warned(db, customer, entry.email)
+            customers.add_contact(db, customer, entry, actor=g.actor, now=clock.now())
     except Refusal as refusal:
         return _show(ref, refusal)
-    return done(f"/console/customers/{quote(ref)}", N_("The contact is added."))
+    return done(f"/console/customers/{quote(ref)}", N_("The contact is added."), warnings=warned)
+
+
+def _entry() -> ContactEntry:
+    """The contact as the form gives it. Raises Refusal bad_value for a role nobody offered."""
+    role = request.form.get("role", "")
+    if role not in set(ContactRole):
+        raise Refusal("bad_value", field=N_("Role"), problem=N_("choose one of those offered"))
+    return ContactEntry(request.form.get("email", ""), request.form.get("name", "").strip()[:200],
+                        request.form.get("phone", "").strip()[:60], ContactRole(role))
+
+
+def _warned(db: Session, customer: Customer, email: str) -> list[str]:
+    """What looks wrong about an address, said to whoever typed it; it is kept all the same."""
+    kept = addresses.normal(email)
+    others = [c.email for c in customers.contacts(db, customer) if c.retired_at is None and c.email != kept]
+    found = [each for each in addresses.suspicions([*others, kept]) if each.facts["email"] == kept]
+    return [text.say(each, language()) for each in (*found, *addresses.known_bad(db, [kept]).values())]
+
+
+@bp.post("/customers/<path:ref>/contacts/<int:number>/change")
+@staff
+def change_contact(ref: str, number: int) -> Response | Answer:
+    """Mends a contact; another address is another contact, and takes its place."""
+    try:
+        with acting() as db:
+            customer, entry = customers.get(db, ref), _entry()
+            warned = _warned(db, customer, entry.email)
+            customers.change_contact(db, customer, number, entry, actor=g.actor, now=clock.now())
+    except Refusal as refusal:
+        return _show(ref, refusal)
+    return done(f"/console/customers/{quote(ref)}", N_("The contact is changed."), warnings=warned)
+
+
+@bp.post("/customers/<path:ref>/contacts/<int:number>/up")
+@staff
+def contact_up(ref: str, number: int) -> Response | Answer:
+    """Puts a contact one place before the one above it; that order counts where contacts are told one after another."""
+    try:
+        with acting() as db:
+            customer = customers.get(db, ref)
+            order = [c.id or 0 for c in customers.contacts(db, customer) if c.retired_at is None]
+            if (at := order.index(number) if number in order else 0) > 0:
+                order[at - 1:at + 1] = [order[at], order[at - 1]]
+            customers.order_contacts(db, customer, order if number in order else [number], actor=g.actor,
+                                     now=clock.now())
+    except Refusal as refusal:
+        return _show(ref, refusal)
+    return done(f"/console/customers/{quote(ref)}", N_("The order is changed."))
 
 
 @bp.post("/customers/<path:ref>/contacts/<int:number>/retire")

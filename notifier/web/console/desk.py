@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -105,9 +105,12 @@ def refuse_overtaken(change: Change) -> None:
         raise Refusal("overtaken", state=str(change.state))
 
 
-def done(address: str, words: str, **facts: Any) -> Answer:
-    """After an act: on to the page at `address`, which says in `words` (a message) what was done."""
+def done(address: str, words: str, *, warnings: Iterable[str] = (), **facts: Any) -> Answer:
+    """After an act: on to the page at `address`, which says in `words` (a message) what was done, and what to look at
+    again."""
     flash(tell(words) % facts if facts else tell(words))
+    for each in warnings:
+        flash(each)
     return redirect(address, 303)
 
 
