@@ -207,13 +207,12 @@ _NEEDLESS = re.compile("</(?:dt|dd|li)>")
 
 def _told(facts: Facts, language: str) -> dict[str, Any]:
     told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
-    told["language"] = language
+    told["language"], told["contact"] = language, facts.organisation.contact or facts.reply_to
     if isinstance(facts, NoticeFacts | ObjectionFacts):
         told["clauses"], told["specific"] = Clauses(facts.terms, facts.customer.name), facts.terms.needs_yes
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
         shown = facts.documents if isinstance(facts, NoticeFacts) else ()
         told["acts"] = tuple(act(c, facts.services, c.ref in opens, language, shown) for c in facts.changes)
-        told["contact"] = facts.organisation.contact or facts.reply_to
     if isinstance(facts, NoticeFacts):
         told["mended"] = _blocks(facts.corrected, "modify", {s.slug: s.name for s in facts.services}, language)
     return told

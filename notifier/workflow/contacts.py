@@ -18,7 +18,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import NoticeState
 from notifier.tables import Contact, ContactChange, Customer, Link, Notice
-from notifier.workflow import addresses, audit, customers, deliveries, links, notices
+from notifier.workflow import addresses, audit, contact_checks, customers, deliveries, links, notices
 from notifier.workflow.customers import ContactEntry
 
 ADD, CHANGE, RETIRE = "add", "change", "retire"
@@ -111,6 +111,7 @@ def confirm(session: Session, link: Link, *, actor: Actor, now: datetime) -> Con
         old.retired_at = now
     row.confirmed_at, row.made_id = now, contact.id
     session.flush()
+    contact_checks.heard(session, contact.id, now)
     _tell(session, customer, row, now=now)
     audit.note(session, "confirm_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"change": row.uid, "contact": str(contact.id), "instead_of": str(row.contact_id or "")},

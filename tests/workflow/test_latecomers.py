@@ -20,7 +20,7 @@ from notifier.domain.states import ChangeState
 from notifier.house import House
 from notifier.jobs import deliver, sweep
 from notifier.mail import outbox
-from notifier.tables import Announcement, AuditEntry, Delivery, Notice, NoticeChange
+from notifier.tables import Announcement, AuditEntry, Contact, Delivery, Notice, NoticeChange
 from notifier.workflow import (
     announcements,
     answers,
@@ -254,8 +254,12 @@ def test_one_call_owes_many_customers_one_letter_each_and_a_second_one_nothing(h
 
 
 def test_a_latecomer_without_a_contact_blocks_and_is_written_to_as_soon_as_there_is_one(house: House) -> None:
+    """As where its only address has reported us as spam, for another customer."""
     case = told(house)
-    case.take_in(customer("beta", contract_start=SINCE_LONG, contacts=()))
+    with case.act() as session:
+        barred = session.exec(select(Contact).where(Contact.email == "legal@alpha.example")).one()
+        barred.barred_at = NOW
+    case.take_in(customer("beta", contract_start=SINCE_LONG, contacts=(ContactEntry("legal@alpha.example"),)))
     assert case.standing("beta", DAY) == ("owed", ["no_proven_notice"])
     with case.act() as session:
         assert "legal@beta.example" not in owed(session, "change_announced")
