@@ -210,7 +210,7 @@ def reachable(difference: Difference, today: date) -> bool:
     for change in difference.contacts:
         if change.what == "retired":
             live.discard(change.row)
-        elif change.entry.role is ContactRole.NOTICE:
+        elif change.entry.role == ContactRole.NOTICE:
             live.add(change.row or 0)
     return bool(live) or (stored is not None and not had)
 

@@ -13,24 +13,24 @@ from notifier.workflow import alerts, audit
 
 
 def lost(session: Session, delivery: Delivery, now: datetime) -> None:
-    """A letter came back: its contact is marked, until another one arrives."""
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
-    if contact is not None:
+    """A letter came back: its address is marked, whichever customer it stands for, until another letter arrives there.
+    What is proven to each follows its own letters."""
+    for contact in session.exec(select(Contact).where(Contact.email == delivery.to_email)):
         contact.bounced_at = now
 
 
 def arrived(
-    session: Session, moments: Mapping[int | None, datetime], *, actor: Actor, now: datetime
+    session: Session, moments: Mapping[str, datetime], *, actor: Actor, now: datetime
 ) -> None:
-    """Letters arrived at these contacts at these moments: a mark from before falls, and the log says so. One that
+    """Letters arrived at these addresses at these moments: a mark from before falls, and the log says so. One that
     came back later than that stays marked, in whichever order the events come in."""
-    ids = [number for number in moments if number is not None]
-    if not ids:
+    if not moments:
         return
     for contact in session.exec(
-        select(Contact).where(col(Contact.id).in_(ids), col(Contact.bounced_at).is_not(None)).order_by(col(Contact.id))
+        select(Contact).where(col(Contact.email).in_(moments), col(Contact.bounced_at).is_not(None))
+        .order_by(col(Contact.id))
     ).all():
-        before, at = contact.bounced_at, moments[contact.id]
+        before, at = contact.bounced_at, moments[contact.email]
         if before is not None and at > before:
             contact.bounced_at = None
             audit.note(session, "works_again", "customer", str(contact.customer_id), actor=actor, now=now,

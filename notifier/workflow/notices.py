@@ -118,7 +118,7 @@ def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime)
         BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
         for s in steps
     ], actor=actor, now=now)
-    arrived = {s.delivery.contact_id: s.event.at for s in steps if s.action == "deliver"}
+    arrived = {s.delivery.to_email: s.event.at for s in steps if s.action == "deliver"}
     mailboxes.arrived(session, arrived, actor=actor, now=now)
     for step in steps:
         _after(session, step, now)
