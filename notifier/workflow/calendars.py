@@ -82,7 +82,7 @@ def check(holiday_set: HolidaySet) -> None:
 def check_place(place: HolidaySet) -> None:
     """Whether a customer can sit there: any country of the world. Of one without a calendar the set is empty, whatever
     its subdivision. Raises Refusal bad_value as `check` does, for what is no country."""
-    if has(place.country) or places.country(place.country) != place.country:
+    if not place.country or has(place.country) or places.country(place.country) != place.country:
         check(place)
 
 

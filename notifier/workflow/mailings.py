@@ -148,6 +148,11 @@ def _by_itself(session: Session, row: Claimed, sender: Sender, now: datetime) ->
     return letters.prepare(session, row, sender, now)
 
 
+def _of_window(row: Claimed) -> bool:
+    """Whether a letter speaks of its notice's window: a correction that only informs does not, though its kind might."""
+    return row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
+
+
 def _about_announcement(row: Claimed) -> bool:
     return row.notice_id is not None and row.kind not in STAFF_LETTERS and row.subject_kind != "objection"
 
@@ -197,8 +202,7 @@ class _Batch:
                 return True
         if row.kind == LetterKind.CONSENT_REMINDER:
             return not self._unanswered(row)
-        of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
-        return row.ref in self._pointless or (of_window and not self._standing(row))
+        return row.ref in self._pointless or (_of_window(row) and not self._standing(row))
 
     def _unanswered(self, row: Claimed) -> list[Any]:
         return [part for part in self._standing(row)
@@ -272,7 +276,7 @@ class _Batch:
         running = self._windows.get(notice.window_id)
         if row.kind == LetterKind.CONSENT_REMINDER:
             return (running.last_day, ()) if running is not None else (None, ())
-        if not notice.opens_window or not (deliveries.gives(row) or row.kind in OF_THE_WINDOW):
+        if not notice.opens_window or not _of_window(row):
             return None, ()
         if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why

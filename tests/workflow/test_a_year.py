@@ -161,7 +161,7 @@ class Year:
                     if what == "sent":
                         case.letters[n].arrived = at
                 elif what == "yes" and second_gate.received(case, at):
-                    consents.consent(session, self.notice(session, told, customer), [told.ref], "yes",
+                    consents.consent(session, self.notice(session, told, customer), [told.ref], "yes", **factory.SIGNED,
                                      actor=factory.CONTACT, now=at)
                     case.yes = at
                 elif what == "read" and not second_gate.received(case, at) and customer not in NEVER:
