@@ -206,4 +206,5 @@ def _text(item: Mapping[str, Any], name: str, most: int = _FIELD) -> str:
 
 
 def _clean(text: str, most: int) -> str:
-    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
+    text = text[:most]
+    return (text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).strip()

@@ -19,7 +19,18 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, ChangeState, Need, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Change, Customer, Notice, NoticeChange
-from notifier.workflow import audience, audit, calendars, changes, deliveries, listing, notices, rolls, settings
+from notifier.workflow import (
+    audience,
+    audit,
+    calendars,
+    changes,
+    deliveries,
+    listing,
+    notices,
+    reached,
+    rolls,
+    settings,
+)
 from notifier.workflow.audience import Seat
 from notifier.workflow.rolls import Roll
 
@@ -372,7 +383,7 @@ def _take_back(session: Session, change: Change, reason: str, *, actor: Actor, n
         left = notices.stands(session, notice.id or 0)
         if not left:
             deliveries.cancel_queued(session, [notice.id or 0], actor=actor, now=now)
-        told += notices.tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
+        told += reached.tell(session, "change_withdrawn", notice, part, reason, now=now)
         if not left and notice.state != NoticeState.CANCELLED:
             audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
     return told

@@ -23,7 +23,7 @@ from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import N_
 from notifier.domain.states import CHANGE, ChangeState, NoticeState
 from notifier.tables import Announcement, Change, ChangeItem, Correction, Countersignature, Notice, NoticeChange
-from notifier.workflow import announcements, audit, changes, deliveries, listing, notices, people
+from notifier.workflow import announcements, audit, changes, deliveries, listing, notices, people, reached
 from notifier.workflow.announcements import Plan
 
 ACT = "correct"
@@ -138,7 +138,7 @@ def _inform(
                       problem=N_("a correction that only informs moves no start; move the start by itself"))
     correction = _keep(session, change, before, items, words, now)
     told = sum(
-        notices.tell_reached(session, "change_corrected", notice, part, words, now=now, attempt=correction.n)
+        reached.tell(session, "change_corrected", notice, part, words, now=now, attempt=correction.n)
         for part, notice in changes.concerned(session, change) if part.withdrawn_at is None
     )
     listing.new_edition(session, ACT, now)
@@ -177,7 +177,7 @@ def _tell_no_longer_concerned(
     left_out = {s.customer.id for s in planned.seats if s.why == Why.OTHER_SERVICES}
     for part, notice in told:
         if notice.customer_id in left_out:
-            notices.tell_reached(session, "change_corrected", notice, part, correction.words, now=now,
+            reached.tell(session, "change_corrected", notice, part, correction.words, now=now,
                                  attempt=correction.n)
 
 

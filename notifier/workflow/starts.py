@@ -15,7 +15,7 @@ from notifier.domain.people import Actor, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, ChangeState, DeliveryState
 from notifier.tables import Change, Delivery
-from notifier.workflow import audit, changes, listing, notices, settings
+from notifier.workflow import audit, changes, listing, reached, settings
 from notifier.workflow.audit import BatchMove
 
 LETTER = "start_moved"
@@ -84,7 +84,7 @@ def _tell(session: Session, change: Change, words: str, *, actor: Actor, now: da
             col(Delivery.subject_id).in_(part_ids),
         )
     ) or 0)
-    return sum(notices.tell_reached(session, LETTER, notice, part, words, now=now, attempt=attempt)
+    return sum(reached.tell(session, LETTER, notice, part, words, now=now, attempt=attempt)
                for part, notice in waiting)
 
 

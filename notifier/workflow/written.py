@@ -120,14 +120,26 @@ def in_bulk(session: Session, table: str, ids: Iterable[Id], column: str, before
     steps += [(savepoint, table, number, _Row(values={column: pair})) for number in ids]
 
 
+def made(session: Session, table: str, rows: Mapping[Id, Mapping[str, Any]]) -> None:
+    """For a statement that inserts past the session: these rows, by their ids, with all their columns."""
+    steps: list[_Step] = session.info.setdefault(_WRITTEN, [])
+    savepoint = session.get_nested_transaction()
+    for number, row in rows.items():
+        values = {name: (None, value) for name, value in as_told(table, row).items() if not empty(value)}
+        steps.append((savepoint, table, number, _Row(made=True, values=values)))
+
+
 def _id(row: Any) -> Id:
     return id_of(sa.inspect(row).mapper.primary_key_from_instance(row))
 
 
 def _altered(table: str, row: Any) -> Values:
     found: Values = {}
+    state = sa.inspect(row)
     for name, way in ways(table).items():
-        history = sa.inspect(row).attrs[name].history
+        if name not in state.committed_state:
+            continue  # nobody has set it
+        history = state.attrs[name].history
         if history.has_changes():
             before, after = (plain(side[0]) if side else None for side in (history.deleted, history.added))
             found[name] = (sha256(before), sha256(after)) if way is Way.HASHED else (before, after)

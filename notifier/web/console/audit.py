@@ -41,6 +41,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "lane_open": N_("opened the way out for letters"),
         "lane_shut": N_("shut the way out for letters"),
         "ask_hand_delivery": N_("asked a second person to confirm: delivered by hand"),
+        "prove": N_("proved what was only presumed"),
         "confirm_hand_delivery": N_("confirmed a delivery by hand"),
         "right_opened": N_("opened the right of termination: its letter is proven"),
         "set": N_("changed a setting"),
