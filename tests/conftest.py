@@ -17,7 +17,7 @@ from notifier.domain.people import Door, system
 from notifier.house import House, seed_values
 from notifier.settings import Settings
 from notifier.workflow import settings as setting_verbs
-from tests import factory, servers
+from tests import databases, factory, servers
 
 _stack = ExitStack()
 _running: dict[str, str] = {}
@@ -94,17 +94,15 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     if request.param == "sqlite":
         yield servers.fresh_sqlite(tmp_path / "notifier.db")
         return
-    url = servers.fresh_database(_postgres(), _migrate)
-    yield url
-    servers.drop_database(url)
+    with databases.lent(_postgres(), _migrate) as url:
+        yield url
 
 
 @pytest.fixture
 def postgres_url() -> Iterator[str]:
     """A migrated, empty PostgreSQL database, for journeys that are long enough on one."""
-    url = servers.fresh_database(_postgres(), _migrate)
-    yield url
-    servers.drop_database(url)
+    with databases.lent(_postgres(), _migrate) as url:
+        yield url
 
 
 @pytest.fixture

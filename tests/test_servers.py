@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
-from notifier import redis_server
+from notifier import db, redis_server
 from notifier.jobs import queue
-from tests import servers
+from tests import databases, servers
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +26,12 @@ def migrate(url: str) -> None:
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE letter (id int PRIMARY KEY)"))
     engine.dispose()
+
+
+def migrate_all(url: str) -> None:
+    database = db.Database(url)
+    db.migrate(database)
+    database.close()
 
 
 def ask(url: str, question: str) -> object:
@@ -60,6 +67,36 @@ def test_each_fresh_database_has_the_schema_and_is_its_own() -> None:
         servers.drop_database(two)
         assert ask(url, "SELECT count(*) FROM pg_database WHERE datname LIKE 'notifier_%'") == 2
     assert "PostgreSQL" not in servers.describe()  # a Redis of the whole run may be there
+
+
+def test_a_lent_database_comes_back_as_it_was_or_not_at_all() -> None:
+    def state(url: str) -> list[object]:
+        return [ask(url, f"SELECT {what}") for what in (
+            "(SELECT string_agg(t.transport, ',' ORDER BY 1) FROM lane t)", "(SELECT count(*) FROM audit_entry)",
+            "(SELECT count(*) FROM service)", "(SELECT seq FROM audit_head)")]
+
+    def scribble(url: str, *statements: str) -> None:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            for statement in statements:
+                connection.execute(text(statement))
+        engine.dispose()
+
+    with servers.postgres() as server:
+        with databases.lent(server, migrate_all) as url:
+            first, before = url, state(url)
+            scribble(url, "DELETE FROM lane", "INSERT INTO service (slug, name) VALUES ('a', 'A'), ('b', 'B')",
+                     "UPDATE audit_head SET seq = 7")
+            assert state(url) != before
+        with databases.lent(server, migrate_all) as url:
+            assert url == first and state(url) == before
+            scribble(url, "INSERT INTO service (slug, name) VALUES ('c', 'C')")
+            assert ask(url, "SELECT id FROM service") == 1
+            with pytest.raises(DBAPIError, match="append-only"):
+                scribble(url, "TRUNCATE audit_entry CASCADE")
+            scribble(url, "DROP TABLE lane")
+        with databases.lent(server, migrate_all) as url:
+            assert url != first and state(url) == before
 
 
 def test_no_mode_changes_and_nothing_stays_behind() -> None:
