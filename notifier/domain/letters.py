@@ -156,6 +156,8 @@ class StaffFacts(Envelope):
     customer_name: str
     words: str
     link: str
+    failed: str = ""  # of a letter that failed: the state it is in
+    outlook: str = ""  # what that means for its notice: given | under_way | unproven | over; else told | case
 
 
 Facts = NoticeFacts | ObjectionFacts | StaffFacts

@@ -12,16 +12,16 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlmodel import Session, col, select
 
 from notifier import clock
-from notifier.domain.people import Actor, Door, Kind
+from notifier.domain.people import Actor, Door, Kind, system
 from notifier.house import House, open_house
 from notifier.mail import events
 from notifier.mail.events import MailEvent
 from notifier.tables import Delivery, ProviderPost
-from notifier.workflow import alerts, deliveries, notices, objections
+from notifier.workflow import alerts, deliveries, notices, objections, withheld
 from notifier.workflow.notices import Happening
 
 log = logging.getLogger("notifier.events")
-PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
+PROVIDER, ACTOR = Actor(Kind.PROVIDER, Door.WEBHOOK), system(Door.JOB)
 RELEVANT = frozenset({"sent", "duplicate", "bounce", "soft", "blocked", "spam"})
 AT_ONCE = 200  # events a transaction takes in: nobody else waits long for the rows they lock
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one: the desk has more to do than this
@@ -54,10 +54,14 @@ def _digested(house: House, post: ProviderPost) -> None:
     told = [_happening(event, post) for event in found if event.kind in RELEVANT]
     foreign = 0
     for start in range(0, len(told), AT_ONCE):
+        some = told[start:start + AT_ONCE]
         try:
             with house.database.transaction() as session:
-                done = take_in(session, told[start:start + AT_ONCE], actor=PROVIDER, now=clock.now())
+                done = take_in(session, some, actor=PROVIDER, now=clock.now())
             foreign += done.count("unknown")
+            if any(event.kind == "spam" for event in some):  # what waits for that address must not leave
+                with house.database.transaction() as session:
+                    withheld.withhold(session, actor=ACTOR, now=clock.now())
         except (OperationalError, IntegrityError):
             raise  # the database is away, or another worker has just taken the same in: from the start, later
         except Exception:

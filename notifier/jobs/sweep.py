@@ -33,6 +33,7 @@ from notifier.workflow import (
     reviews,
     silence,
     unheard,
+    withheld,
 )
 
 log = logging.getLogger("notifier.clock")
@@ -68,6 +69,10 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
+        barred = withheld.any_waits(session)
+    if barred:
+        _duty(house, "letters to barred addresses", partial(withheld.withhold, actor=ACTOR, now=now))
+    with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
     for bell in bells:
         house.ring(bell)
@@ -88,7 +93,7 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
     found = []
     if lanes.free(session, transport, now) and deliveries.due(session, now):
         found.append("notifier.jobs.deliver.deliver")
-    if doubts.open_ones(session, transport, 1, now):
+    if doubts.open_ones(session, 1, now):
         found.append("notifier.jobs.doubts.settle")
     if unheard.waiting(session, 1, now):
         found.append("notifier.jobs.polling.ask")

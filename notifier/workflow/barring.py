@@ -32,6 +32,7 @@ def since(session: Session, emails: Collection[str]) -> Mapping[str, datetime]:
 
 def carry(session: Session, written: Collection[Contact]) -> None:
     """To be called by whoever writes contacts, before the flush: an address that is barred is barred here as well."""
-    held = since(session, {contact.email for contact in written})
+    with session.no_autoflush:
+        held = since(session, {contact.email for contact in written}) if written else {}
     for contact in written:
         contact.barred_at = contact.barred_at or held.get(contact.email)

@@ -13,7 +13,7 @@ from notifier.domain.people import Actor, ContactRole, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.terms import Terms
 from notifier.tables import Contact, Customer, CustomerService, Service
-from notifier.workflow import audit, calendars, register, settings
+from notifier.workflow import audit, barring, calendars, register, settings
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,7 @@ def _write(session: Session, customer: Customer, entry: CustomerEntry, now: date
 
 def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, now: datetime) -> None:
     held = {(c.email, c.role): c for c in contacts(session, customer)}
+    written = []
     for given in entry.contacts:
         email = address(given.email)
         row = held.pop((email, given.role), None)
@@ -110,9 +111,11 @@ def _write_contacts(session: Session, customer: Customer, entry: CustomerEntry, 
             row = Contact(customer_id=customer.id or 0, email=email, role=given.role)
             session.add(row)
         row.name, row.phone, row.position, row.retired_at = given.name, given.phone, given.position, None
+        written.append(row)
     if entry.contacts:
         for gone in held.values():
             gone.retired_at = gone.retired_at or now
+    barring.carry(session, written)
     session.flush()
 
 
@@ -132,6 +135,7 @@ def add_contact(
         row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, position=last + 1)
         session.add(row)
     row.name, row.phone, row.retired_at = entry.name, entry.phone, None
+    barring.carry(session, [row])
     session.flush()
     audit.note(session, "add_contact", "customer", str(customer.id), actor=actor, now=now,
                refs={"contact": str(row.id), "role": str(entry.role)}, detail={"email": email, "name": row.name})

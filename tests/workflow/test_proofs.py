@@ -25,6 +25,7 @@ from notifier.workflow import (
     consents,
     customers,
     exclusions,
+    letters,
     notices,
     objections,
     people,
@@ -145,6 +146,29 @@ def test_a_proof_that_moves_says_by_which_event_the_other_letter_arrived(house: 
     held = _notice(house).proof
     assert held is not None
     assert (held["kind"], held["event"], held["words"]) == (kind, key, "250")
+
+
+def test_a_letter_that_failed_means_what_it_means_for_its_own_notice(house: House) -> None:
+    _announced(house)
+    _send(house)
+
+    def outlook() -> str:
+        with house.database.reading() as session:
+            row = session.exec(select(Delivery).where(
+                Delivery.to_email == "a@alpha.example", Delivery.kind == "change_announced")).one()
+            return letters.outlook(session, row, session.exec(select(Notice)).one())
+
+    _happens(house, "a@alpha.example", "bounce", NOW + timedelta(hours=1))
+    assert outlook() == "under_way"
+    _happens(house, "b@alpha.example", "bounce", NOW + timedelta(hours=2))
+    assert outlook() == "unproven"
+    _acts(house, "acknowledgement", NOW + timedelta(hours=3))
+    assert outlook() == "given"
+    with house.database.transaction() as session:
+        notice = session.exec(select(Notice)).one()
+        notices.tell_longer(session, notice, now=NOW + timedelta(hours=4), words="More time.")
+        other = session.exec(select(Delivery).where(Delivery.kind == "window_extended")).first()
+        assert other is not None and letters.outlook(session, other, notice) == "told"
 
 
 def test_a_later_letter_that_prints_a_later_day_moves_the_window_that_runs(house: House) -> None:

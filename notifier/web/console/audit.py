@@ -41,6 +41,8 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "lane_open": N_("opened the way out for letters"),
         "lane_shut": N_("shut the way out for letters"),
         "ask_hand_delivery": N_("asked a second person to confirm: delivered by hand"),
+        "requeue_letter": N_("had a letter of unknown outcome sent again"),
+        "cancel_letter": N_("let a letter of unknown outcome be"),
         "prove": N_("proved what was only presumed"),
         "confirm_hand_delivery": N_("confirmed a delivery by hand"),
         "right_opened": N_("opened the right of termination: its letter is proven"),
