@@ -94,7 +94,8 @@ def _change() -> dict[str, Any]:
         "services": _list_of(_TEXT), "reason": _TEXT,
         "items": _list_of(_object({"before": either, "after": either})),
     })
-    decided = "Decided by two people against the ordinary way, with how many customers it concerned; absent where none"
+    decided = ("What went out of the ordinary way (two people decided against it, or customers were told too late), "
+               "with how many customers it concerned; absent where none")
     change["properties"]["marks"] = {**_list_of(mark), "description": decided}
     return change
 

@@ -25,6 +25,7 @@ MARKS = {
     "irregular_start": N_(
         "Processing was started on %(on)s before the ordinary way was at its end. Customers told: %(count)s."
     ),
+    "late_notice": N_("Customers given notice only after the start, on %(on)s: %(count)s."),
 }
 
 _PLACES = frozenset({"country", "locations", "remote_access"})

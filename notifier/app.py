@@ -10,7 +10,22 @@ from flask import Flask, Response
 from flask_wtf import CSRFProtect
 
 from notifier.house import House, open_house
-from notifier.web import api, console, front, health, notices, objections, problems, public, webhooks
+from notifier.web import (
+    api,
+    consents,
+    console,
+    contact_checks,
+    contacts,
+    endings,
+    front,
+    health,
+    my,
+    notices,
+    objections,
+    problems,
+    public,
+    webhooks,
+)
 
 LARGEST_REQUEST = 12 * 1024 * 1024  # bytes; a file is at most 10 MB
 
@@ -33,7 +48,8 @@ def create_app(house: House) -> Flask:
         WTF_CSRF_SSL_STRICT=False,  # it would ask for a Referer, which our own policy tells browsers to leave out
     )
     csrf = CSRFProtect(app)
-    for blueprint in (public.bp, health.bp, webhooks.bp, notices.bp, objections.bp, api.bp):
+    for blueprint in (public.bp, health.bp, webhooks.bp, notices.bp, consents.bp, objections.bp, endings.bp, my.bp,
+                      contacts.bp, contact_checks.bp, api.bp):
         csrf.exempt(blueprint)  # no cookie there: a signed link, basic auth or a token says who acts
         app.register_blueprint(blueprint)
     app.register_blueprint(console.bp)

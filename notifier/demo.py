@@ -240,7 +240,7 @@ class _Past:
         assert notice is not None
         contact = Actor(Kind.CONTACT, Door.LINK)
         waiting = [change.ref for _, change in consents.consent_asked(session, notice)]
-        consents.consent(session, notice, waiting, "yes", actor=contact, now=now)
+        consents.consent(session, notice, waiting, "yes", name="Nora Notar", function="Notary", actor=contact, now=now)
 
     def one_withdrawn(self, days_ago: float) -> None:
         """Announced, and taken back a week later."""

@@ -20,6 +20,7 @@ from notifier.jobs import queue
 from notifier.mail.transport import Transport
 from notifier.settings import Settings, SettingsError
 from notifier.workflow import reply
+from notifier.workflow import settings as setting_verbs
 from notifier.workflow.letters import Sender
 from notifier.workflow.links import Signer
 
@@ -68,9 +69,10 @@ class House:
         return self.settings.demo and self.settings.mail_transport == "outbox"
 
     def hindrances(self, session: Session, now: datetime) -> list[Refusal]:
-        """Everything about this installation that announcing has to wait for: transport_outbox, reply_unproven. Nothing
-        in a demo, where nobody owns the mailboxes: its outbox counts as delivered, its reply address as read."""
-        found: list[Refusal] = []
+        """Everything about this installation that announcing has to wait for: contact_missing (a notice names whom to
+        ask), transport_outbox, reply_unproven. The last two not in a demo, where nobody owns the mailboxes: its outbox
+        counts as delivered, its reply address as read."""
+        found = [] if setting_verbs.organisation(session).contact.strip() else [Refusal("contact_missing")]
         if self.settings.demo:
             return found
         if self.settings.mail_transport == "outbox":
@@ -124,6 +126,13 @@ class House:
 
         return Outbox(held.data_dir / "outbox", clock.now)
 
+    def close(self) -> None:
+        """Lets go of what was opened; it opens again on next use."""
+        if "database" in self.__dict__:
+            self.database.close()
+        if "transport" in self.__dict__:
+            self.transport.close()
+
     def ring_all(self) -> None:
         """Rings for the letters and for the published list: what a door does after a commit that touched either."""
         self.ring("notifier.jobs.deliver.deliver")
@@ -135,6 +144,21 @@ def open_house(settings: Settings | None = None) -> House:
     held = settings or environment.load()
     clock.follow(held.data_dir if held.demo else None)
     return House(held)
+
+
+def at_work() -> House:
+    """The house for a job: one for all the jobs of a process, so that connections are kept from job to job. Opened
+    afresh where the environment says something else by now, as it may in a test."""
+    held = environment.load()
+    clock.follow(held.data_dir if held.demo else None)
+    if not _kept or _kept[0].settings != held:
+        for one in _kept:
+            one.close()
+        _kept[:] = [House(held)]
+    return _kept[0]
+
+
+_kept: list[House] = []
 
 
 def seed_values(held: Settings) -> tuple[Organisation, Terms, str, bool]:

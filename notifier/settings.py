@@ -59,7 +59,7 @@ class Settings(BaseSettings):
     org_dpo: str = ""
     org_eu_representative: str = ""
     window_days: int = Field(30, ge=1, le=365)
-    notice_days: int = Field(30, ge=0, le=365)
+    notice_days: int = Field(30, ge=1, le=365)
     extra_holidays: str = ""
     customers_bound_by_secrecy: bool = False
     transfer_rules: Path | None = None

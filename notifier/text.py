@@ -14,9 +14,10 @@ from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
 from notifier import paths
-from notifier.domain.sentences import Sentence, Words
+from notifier.domain import sentences
+from notifier.domain.sentences import Name, Sentence, Words
 
-LANGUAGES = ("en", "de", "fr", "it")
+LANGUAGES = sentences.LANGUAGES
 OWN_NAMES = {"en": "English", "de": "Deutsch", "fr": "Français", "it": "Italiano"}
 """What each language calls itself."""
 SOURCE = "en"
@@ -52,6 +53,8 @@ def say(sentence: Sentence, language: str, zone: str = "UTC") -> str:
             facts[name] = moment(fact, language, zone)
         elif isinstance(fact, date):
             facts[name] = day(fact, language)
+        elif isinstance(fact, Name):
+            facts[name] = fact.said(language)
         elif isinstance(fact, Sentence):
             facts[name] = say(fact, language, zone)
         else:

@@ -114,6 +114,7 @@ def make_house(tmp_path: Path, redis_url: str) -> Iterator[Callable[..., House]]
         values: dict[str, object] = {
             "data_dir": tmp_path, "redis_url": redis_url, "secret_key": "k" * 40, "base_url": "https://list.example",
             "org_legal_name": "Processor AG", "org_address": "Bahnhofstrasse 1, 8001 Zürich, Switzerland",
+            "org_contact": "privacy@processor.example",
             "mail_from": "notices@processor.example", "reply_to": "privacy@processor.example", **given,
         }
         house = House(Settings(_env_file=None, **values))  # type: ignore[arg-type,call-arg]

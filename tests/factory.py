@@ -29,6 +29,7 @@ NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # Monday, 10:00 in Zürich
 START = date(2026, 5, 4)
 SYSTEM = system(Door.CLI)
 CONTACT = Actor(Kind.CONTACT, Door.LINK, id=None)
+SIGNED = {"name": "Lea Legal", "function": "General counsel"}  # who gives a consent
 
 HOSTING = EngagementValue(
     ref="cloud-hosting", legal_name="Cloud Hosting GmbH", address="Ring 3, 10115 Berlin, Germany", country="DE",

@@ -174,9 +174,9 @@ def test_the_readme_shows_the_states_as_they_are() -> None:
 
 ENTRANCE = {
     "anybody": re.compile(
-        r"^/(healthz|readyz|audit/head\.json|favicon\.ico|robots\.txt|style\.css|api/v1/openapi\.json|)$"),
+        r"^/(healthz|readyz|audit/head\.json|favicon\.ico|robots\.txt|style\.css|api/v1/openapi\.json|my|)$"),
     "token": re.compile(r"^/api/v1/(?!openapi\.json$)"),
-    "signed link": re.compile(r"^/[no]/<"),
+    "signed link": re.compile(r"^/([cno]|my|my/confirm)/<"),
     "basic auth": re.compile(r"^/webhooks/"),
     "sign-in": re.compile(r"^/console/sign-(in|out)$"),
     "staff": re.compile(r"^/console(/|$)"),

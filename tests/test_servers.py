@@ -77,10 +77,12 @@ def test_a_lent_database_comes_back_as_it_was_or_not_at_all() -> None:
 
     def scribble(url: str, *statements: str) -> None:
         engine = create_engine(url)
-        with engine.begin() as connection:
-            for statement in statements:
-                connection.execute(text(statement))
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+        finally:
+            engine.dispose()
 
     with servers.postgres() as server:
         with databases.lent(server, migrate_all) as url:

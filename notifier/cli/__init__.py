@@ -19,8 +19,8 @@ from notifier import __version__
 _VERBS = {
     "demo": "run", "run": "run", "web": "run", "worker": "run", "clock": "run", "migrate": "run",
     "doctor": "doctor", "settings": "settings", "users": "people", "tokens": "people", "import": "imports",
-    "changes": "changes", "may-process": "gate", "objections": "objections", "notices": "notices",
-    "bounces": "bounces", "reply": "reply", "audit": "audit", "diligence": "diligence",
+    "customers": "customers", "changes": "changes", "may-process": "gate", "objections": "objections",
+    "notices": "notices", "bounces": "bounces", "reply": "reply", "audit": "audit", "diligence": "diligence",
 }
 
 

@@ -12,7 +12,7 @@ import click
 
 from notifier import text
 from notifier.cli import dates, diligence, exceptions, gate
-from notifier.cli.acting import Noun, acting, reading, signed
+from notifier.cli.acting import Act, Noun, acting, reading, signed
 from notifier.cli.fields import typed
 from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
 from notifier.domain.audience import WORDS
@@ -26,9 +26,20 @@ from notifier.house import House
 from notifier.jobs import announce as announcing
 from notifier.mail import render
 from notifier.tables import Announcement, Change
-from notifier.workflow import announcements, answers, drafts, letters, listing, register, settings
+from notifier.workflow import (
+    announcements,
+    answers,
+    contact_checks,
+    drafts,
+    letters,
+    listing,
+    previews,
+    register,
+    settings,
+)
 from notifier.workflow import changes as verbs
 from notifier.workflow.announcements import Plan
+from notifier.workflow.earliest import in_words
 from notifier.workflow.sheets import load
 
 STATES = [str(state) for state in ChangeState]
@@ -72,6 +83,8 @@ def show(ref: str, as_json: bool) -> None:
            "Opens a window": value["opens_window"], "Separable": value["separable"], "Services": value["services"],
            "Announced by": value["announcements"], "Still missing": value["missing"]})
     for block in render.act(told, sold, change.opens_window, "en").blocks:
+        if block.stays:
+            click.echo("\nUnchanged:")
         click.echo("\n" + "; ".join(block.concerns) if block.concerns else "")
         pairs({row.name: f"{row.so_far or '(not recorded)'} → {row.value or '(nothing)'}" if row.changed else row.value
                for row in block.rows})
@@ -241,44 +254,67 @@ def withdraw(ref: str, reason: str, as_json: bool, as_email: str) -> None:
 @click.argument("refs", nargs=-1, required=True, metavar="REF...")
 @click.option("--customer", default="", help="Whose letter to show (default: the first who is owed one).")
 @click.option("--language", type=click.Choice(text.LANGUAGES), default=None, help="In which language.")
+@click.option("--send-me", "sending", is_flag=True, help="Mails the very letter to you, as a test with dead links.")
 @jsonable
-def preview(refs: tuple[str, ...], customer: str, language: str | None, as_json: bool) -> None:
-    """Shows what announcing would do now: who is told, the earliest start, and one very letter. Writes nothing."""
+@signed
+def preview(
+    refs: tuple[str, ...], customer: str, language: str | None, sending: bool, as_json: bool, as_email: str
+) -> None:
+    """Shows what announcing would do now: who is told, the earliest start, and one very letter. Writes nothing, unless
+    the letter is to be sent to you."""
     with reading() as act:
         concerned = [verbs.get(act.session, ref) for ref in dict.fromkeys(refs)]
         plan = announcements.plan(act.session, concerned, act.now)
         seat = next((s for s in plan.included if customer in ("", s.customer.ref)), None)
         if customer and seat is None:
             raise Refusal("unknown", what="customer on this roll", ref=customer)
-        letter = None
+        spoken, letter = text.known(language or (seat.customer.language if seat else "")), None
         if seat is not None:
-            spoken = text.known(language or seat.customer.language)
             facts = letters.preview(act.session, concerned, seat, spoken, act.house.sender, act.now)
             letter = render.render(facts)
-    value = _plan_value(plan)
+        value = _plan_value(plan) | {"look_at": _doubtful(act, plan)}
+    if sending:
+        with acting(as_email) as act:
+            value["sent_to"] = previews.send_me(act.session, refs, seat.customer.ref if seat else "", spoken,
+                                                actor=act.actor, now=act.now).to_email
     if as_json:
         told = {"subject": letter.subject, "text": letter.text} if letter else None
         show_json({"changes": [c.ref for c in concerned], **value, "customer": seat.customer.ref if seat else None,
                    "letter": told})
         return
+    _show_plan([c.ref for c in concerned], plan, value)
+    if letter is not None:
+        click.echo(f"\n{letter.subject}\n\n{letter.text.rstrip()}")
+
+
+def _doubtful(act: Act, plan: Plan) -> list[dict[str, str]]:
+    """The addresses to look at before these customers are written to."""
+    owed = {seat.customer.id for seat in plan.included}
+    return [{"customer": one.customer.ref, "contact": one.contact.email, "why": str(one.why)}
+            for one in contact_checks.doubtful(act.session, act.now) if one.customer.id in owed]
+
+
+def _show_plan(refs: list[str], plan: Plan, value: dict[str, Any]) -> None:
     counted = Counter(WORDS[s.why] for s in plan.seats)
-    pairs({"Changes": [c.ref for c in concerned], "Are told": value["included"], "Are not told": value["left_out"],
+    pairs({"Changes": refs, "Are told": value["included"], "Are not told": value["left_out"],
            "Because": "\n".join(f"{count} × {why}" for why, count in counted.most_common()),
            "By service": [f"{count} buy {slug}" for slug, count in plan.by_service.items()],
            "By language": [f"{count} in {name}" for name, count in plan.by_language.items()],
            "By contacts": [f"{count} with {n or 'no'} contact{'' if n == 1 else 's'}"
                            for n, count in plan.by_contacts.items()],
            "Letters": [f"{count} in {name}" for name, count in plan.letters.items()],
-           "Nobody to write to": value["no_contact"], "Opens a window": plan.opens_window,
-           "Earliest start": plan.earliest})
-    if letter is not None:
-        click.echo(f"\n{letter.subject}\n\n{letter.text.rstrip()}")
+           "Nobody to write to": value["no_contact"],
+           "Look at first": "\n".join(f"{one['customer']}, {one['contact']}: {one['why']}" for one in value["look_at"]),
+           "Opens a window": plan.opens_window,
+           "Earliest start": f"{plan.earliest}  {in_words(plan.deciding) or ''}".rstrip(),
+           "Sent as a test to": value.get("sent_to")})
 
 
 def _plan_value(plan: Plan) -> dict[str, Any]:
     return {
         "included": len(plan.included), "left_out": len(plan.seats) - len(plan.included),
         "opens_window": plan.opens_window, "earliest_start": plan.earliest,
+        "decided_by": [s.customer.ref for s in plan.deciding],
         "by_service": plan.by_service, "by_language": plan.by_language, "by_contacts": plan.by_contacts,
         "letters": plan.letters, "no_contact": [s.customer.ref for s in plan.nobody],
         "audience": [{"customer": s.customer.ref, "included": s.included, "why": str(s.why)} for s in plan.seats],

@@ -20,7 +20,7 @@ from notifier.house import House, open_house, seed_values
 from notifier.redis_server import NoRedis
 from notifier.settings import Settings, SettingsError
 from notifier.tables import Lease, User
-from notifier.workflow import deliveries, hand_delivery, lanes, people, reply
+from notifier.workflow import contact_checks, deliveries, hand_delivery, lanes, people, reply
 from notifier.workflow import settings as setting_verbs
 
 _PLATFORM = frozenset({"port", "database_url", "redis_url", "mailjet_api_key", "mailjet_api_secret"})
@@ -74,7 +74,7 @@ def findings(house: House) -> Iterator[Finding]:
     yield _redis(house)
     yield from _mail(house)
     if database.ok:
-        for look in (_reply, _clock, _lanes, _by_hand, _people, _organisation, _differing):
+        for look in (_reply, _clock, _lanes, _by_hand, _people, _organisation, _contacts, _differing):
             yield look(house)
     yield from _transfer_rules(held)
 
@@ -211,8 +211,19 @@ def _organisation(house: House) -> Finding:
         organisation = setting_verbs.organisation(session)
     empty = [name for name in ("legal_name", "address", "contact") if not getattr(organisation, name)]
     if empty:
-        return Finding("organisation", False, f"Letters do not say who writes; still empty: {', '.join(empty)}.")
+        refused = " Announcing is refused without a contact." if "contact" in empty else ""
+        return Finding("organisation", False, "Letters do not say who writes and whom to ask; still empty: "
+                       f"{', '.join(empty)}.{refused} Set it: 'notifier settings set organisation.{empty[0]} …'.")
     return Finding("organisation", True, organisation.legal_name)
+
+
+def _contacts(house: House) -> Finding:
+    with house.database.reading() as session:
+        found = len(contact_checks.doubtful(session, clock.now()))
+    if found:
+        return Finding("addresses", False, f"{found} addresses for notices should be looked at before the next "
+                       "announcement: 'notifier changes preview', or the board of the console, says which and why.")
+    return Finding("addresses", True, "nothing speaks against any address for notices")
 
 
 def _differing(house: House) -> Finding:

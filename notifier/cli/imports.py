@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlmodel import Session, col, select
@@ -17,7 +18,7 @@ from notifier.domain.changes import Item, kind_of
 from notifier.domain.refusals import Refusal
 from notifier.domain.register import FIELD_NAMES, differences
 from notifier.tables import Engagement
-from notifier.workflow import changes, customer_imports, customers, listing
+from notifier.workflow import changes, customer_imports, customers, listing, notice_imports, takeovers
 from notifier.workflow import imports as files
 from notifier.workflow import register as list_verbs
 from notifier.workflow.answers import about, item_value
@@ -42,7 +43,7 @@ Draft = tuple[tuple[Item, ...], tuple[str, str]]  # a change's items; its draft'
 
 @click.group("import", cls=Noun)
 def imports() -> None:
-    """Takes in files: the list of sub-processors, the customers."""
+    """Takes in files: the list of sub-processors, the customers, notices that run elsewhere."""
 
 
 @imports.command()
@@ -185,6 +186,52 @@ def _told(item: Item) -> str:
 def _say_unknown(unknown: Sequence[str]) -> None:
     if unknown:
         click.echo(f"Columns nobody understood, left out: {', '.join(unknown)}.")
+
+
+@imports.command("notices")
+@click.argument("file", type=FILE)
+@click.option("--files", "folder", type=click.Path(exists=True, file_okay=False, path_type=Path), default=None,
+              help="The folder of the proofs (default: that of FILE).")
+@click.option("--mail-links", is_flag=True, help="Mail each customer the link to its page.")
+@click.option("--dry-run", is_flag=True, help="Only check the file.")
+@jsonable
+@signed
+def import_notices(
+    file: Path, folder: Path | None, mail_links: bool, dry_run: bool, as_json: bool, as_email: str
+) -> None:
+    """Takes over notices that run elsewhere already, with their proofs: csv, tsv, json, yaml or xlsx.
+
+    Columns: customer_ref, change (approved or announced here), informed_on and/or received_at, proof (email,
+    registered, hand, portal, other), proof_file, last_day promised there; and planned_start, acknowledged, objected,
+    objection. All rows are taken or none. No letter leaves to these customers; those the change concerns who are not in
+    the file are told from here.
+
+    \b
+    notifier import notices running.csv --files proofs --dry-run
+    """
+    rows = notice_imports.read_notices(file.name, load(file))
+    proofs = notice_imports.load_proofs(rows, folder or file.parent)
+    if dry_run:
+        with reading() as act:
+            plan = takeovers.plan(act.session, rows, proofs, act.now)
+        value: dict[str, Any] = {"taken": plan.taken, "unchanged": plan.unchanged, "owed": plan.left, "mailed": 0,
+                                 "announcements": [], "dry_run": True}
+    else:
+        with acting(as_email) as act:
+            act.house.preflight(act.session, act.now)
+            made = takeovers.take_over(act.session, rows, proofs, actor=act.actor, now=act.now)
+            mailed = sum(takeovers.mail_pages(act.session, a.ref, actor=act.actor, now=act.now)
+                         for a in made.announcements) if mail_links else 0
+            value = {"taken": made.notices, "unchanged": made.unchanged, "owed": made.owed, "mailed": mailed,
+                     "announcements": [a.ref for a in made.announcements], "dry_run": False}
+    if as_json:
+        show_json(value)
+        return
+    done = "would be" if dry_run else "are"
+    click.echo(f"{value['taken']} notices {done} taken over, {value['unchanged']} were already; "
+               f"{value['owed']} other customers {done} owed a notice from here.")
+    if value["mailed"]:
+        click.echo(f"{value['mailed']} customers are mailed the link to their page.")
 
 
 @imports.command("customers")

@@ -10,12 +10,22 @@ import click
 from sqlmodel import Session, col, select
 
 from notifier.cli.acting import Noun, acting, reading, signed
-from notifier.cli.printing import day, jsonable, listed, pairs, show_json
+from notifier.cli.printing import cell, day, jsonable, listed, pairs, show_json
 from notifier.cli.progress import progress
 from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
+from notifier.domain.silence import WORDS
 from notifier.tables import Announcement, Customer, Notice
-from notifier.workflow import announcements, documents, doubts, extensions, hand_delivery
+from notifier.workflow import (
+    announcements,
+    consents,
+    documents,
+    doubts,
+    extensions,
+    hand_delivery,
+    silence,
+    takeovers,
+)
 from notifier.workflow import notices as verbs
 
 
@@ -40,7 +50,9 @@ def list_notices(announcement: str, as_json: bool) -> None:
         )
         if announcement:
             query = query.where(Notice.announcement_id == announcements.get(act.session, announcement).id)
-        rows = [_row(act.session, *found) for found in act.session.exec(query)]
+        found = act.session.exec(query).all()
+        meant = silence.of_notices(act.session, [notice.id or 0 for notice, _, _ in found])
+        rows = [_row(act.session, *each) | {"silence": meant.get(each[0].id or 0, {})} for each in found]
     heads = {"announcement": "ANNOUNCEMENT", "customer": "CUSTOMER", "state": "STATE", "given_at": "GIVEN",
              "last_day": "LAST DAY TO OBJECT", "proof": "PROVEN BY"}
     listed(rows, heads, as_json, none="No notices yet: 'notifier changes announce'.")
@@ -49,12 +61,43 @@ def list_notices(announcement: str, as_json: bool) -> None:
 def _row(session: Session, notice: Notice, customer: Customer, announcement: Announcement) -> dict[str, Any]:
     window = verbs.window_of(session, notice)
     return {
-        "uid": notice.uid, "announcement": announcement.ref, "customer": customer.ref, "name": customer.name,
+        "uid": notice.uid, "announcement": announcement.ref, "joining": announcement.joining,
+        "elsewhere_on": announcement.elsewhere_on, "customer": customer.ref, "name": customer.name,
         "state": str(notice.state), "given_at": notice.given_at, "given_by": notice.given_by,
         "proof": str(in_words(notice.given_by, notice.proof) or ""),
         "opens_window": notice.opens_window, "promised_last_day": notice.promised_last_day,
         "last_day": window.last_day if window else None, "window_ends_at": window.ends_at if window else None,
     }
+
+
+@notices.command()
+@click.argument("notice", metavar="NOTICE")
+@jsonable
+def show(notice: str, as_json: bool) -> None:
+    """Shows one notice: its proof, its window, who has read it, and what silence meant.
+
+    NOTICE is its UID, or announcement/customer.
+    """
+    with reading() as act:
+        row = hand_delivery.find(act.session, notice)
+        customer = act.session.get(Customer, row.customer_id)
+        announcement = act.session.get(Announcement, row.announcement_id)
+        assert customer is not None
+        assert announcement is not None
+        meant = silence.of_notices(act.session, [row.id or 0]).get(row.id or 0, {})
+        value = _row(act.session, row, customer, announcement) | {
+            "reminder_at": row.remind_at, "reminded_at": row.reminded_at, "silence": meant,
+            "read": [{"contact": email, "at": at} for email, at in consents.readers(act.session, row)],
+        }
+    if as_json:
+        show_json(value)
+        return
+    pairs({"Notice": f"{value['uid']}, {value['state']}", "Announcement": value["announcement"],
+           "Customer": f"{value['name']} ({value['customer']})", "Given": value["given_at"],
+           "Proven by": value["proof"], "Last day to object": value["last_day"],
+           "Reminder": value["reminded_at"] or value["reminder_at"],
+           "Has read it": [f"{one['contact']}, {cell(one['at'])}" for one in value["read"]],
+           "Silence": "\n".join(f"{ref}: {WORDS[code]}" for ref, code in meant.items())})
 
 
 @notices.command()
@@ -78,6 +121,20 @@ def extend(uid: str, announcement: str, last_day: date, reason: str, as_json: bo
         return
     rest = f"; {made.as_long_already} had that long already" if made.as_long_already else ""
     click.echo(f"{len(made.extended)} of the customers may now object until the end of {last_day}{rest}.")
+
+
+@notices.command("mail-links")
+@click.argument("announcement")
+@jsonable
+@signed
+def mail_links(announcement: str, as_json: bool, as_email: str) -> None:
+    """Mails each customer of an announcement that was taken over from elsewhere the link to its page, once."""
+    with acting(as_email) as act:
+        told = takeovers.mail_pages(act.session, announcement, actor=act.actor, now=act.now)
+    if as_json:
+        show_json({"announcement": announcement, "mailed": told})
+    else:
+        click.echo(f"{told} customers are mailed the link to their page.")
 
 
 @notices.command("hand-delivery")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
+from notifier.domain.joining import ended
 from notifier.domain.sentences import N_
 
 
@@ -41,7 +42,7 @@ class Candidate:
 
 def decide(candidate: Candidate, concerned: Collection[str], today: date) -> Why:
     """In or out, and why. `concerned` are the slugs of the services the changes touch."""
-    if candidate.contract_end is not None and candidate.contract_end < today:
+    if ended(candidate.contract_end, today):
         return Why.CONTRACT_ENDED
     if candidate.contract_start is not None and candidate.contract_start > today:
         return Why.NOT_YET_CUSTOMER

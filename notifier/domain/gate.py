@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
+from notifier.domain.joining import ended
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState, NoticeState, ObjectionState
 
@@ -54,6 +55,11 @@ WAYS_OUT: Mapping[Code, str] = {
     Code.CONSENT_REFUSED: N_("Talk to the customer; without its yes the change cannot start for it."),
 }
 
+EMERGENCY = N_(
+    "Wait until the agreed days have passed since this customer was informed. Its contract has an emergency rule: "
+    "where security or the running of the service depends on it, two people may set these days aside."
+)
+
 HOLDING = frozenset({
     ObjectionState.FILED, ObjectionState.ACKNOWLEDGED, ObjectionState.NOT_UPHELD, ObjectionState.NO_AGREEMENT,
     ObjectionState.RIGHT_NOT_USED,
@@ -64,17 +70,18 @@ HOLDING = frozenset({
 @dataclass(frozen=True)
 class Blocker:
     """One thing in the way: its code, in words, and what would clear it. `clears_on`: the day it ends by itself.
-    `late`: it is an objection that was filed after its window."""
+    `late`: it is an objection that was filed after its window. `emergency`: the contract has a rule for it."""
 
     code: Code
     sentence: Sentence
     clears_on: date | None = None
     late: bool = False
+    emergency: bool = False
 
     @property
     def way_out(self) -> Sentence:
         """What would clear it, in words."""
-        return Sentence(WAYS_OUT[self.code])
+        return Sentence(EMERGENCY if self.emergency else WAYS_OUT[self.code])
 
 
 @dataclass(frozen=True)
@@ -97,8 +104,10 @@ class ObjectionFacts:
 class Facts:
     """All the gate needs to know of one change and one customer. Days are civil: `today` in the organisation's
     zone, `today_there` in the customer's; `receipt_day`, `window_ends_at` and `last_day` come from the window that
-    counts, `informed_enough_on` is the first day on which the agreed notice days have passed; `overridden` names the
-    blockers that two people have set aside for this customer."""
+    counts, `informed_enough_on` is the first day on which the agreed notice days have passed; `window_holds` whether
+    the terms have the start wait for the window, `emergency` whether they have an emergency rule; `overridden` names
+    the blockers that two people have set aside for this customer; `stopped_buying` says that it buys no service the
+    change concerns any more."""
 
     change_state: ChangeState
     planned_start: date | None
@@ -117,7 +126,10 @@ class Facts:
     consent: str
     objections: Sequence[ObjectionFacts] = ()
     contract_end: date | None = None
+    window_holds: bool = True
+    emergency: bool = False
     overridden: frozenset[Code] = frozenset()
+    stopped_buying: bool = False
 
 
 def blockers(facts: Facts) -> list[Blocker]:
@@ -177,8 +189,8 @@ def _of_the_notice(facts: Facts) -> list[Blocker]:
             N_("This customer was informed on %(day)s; the agreed %(days)s days have passed on %(enough)s."),
             {"day": facts.receipt_day, "days": facts.notice_days, "enough": enough},
         )
-        found.append(Blocker(Code.NOTICE_DAYS, words, enough))
-    if facts.now < facts.window_ends_at and facts.last_day is not None:
+        found.append(Blocker(Code.NOTICE_DAYS, words, enough, emergency=facts.emergency))
+    if facts.window_holds and facts.now < facts.window_ends_at and facts.last_day is not None:
         words = Sentence(N_("This customer may object until the end of %(last_day)s."), {"last_day": facts.last_day})
         found.append(Blocker(Code.WINDOW_OPEN, words, facts.last_day))
     return found
@@ -208,14 +220,14 @@ def _holds(objection: ObjectionFacts, facts: Facts) -> bool:
 
 
 def gone(facts: Facts) -> bool:
-    """Whether nothing is left for the change to start on: the contract has ended, or every service it concerns
-    has been terminated. Such a customer blocks nothing and is never released."""
-    if facts.contract_end is not None and facts.contract_end < facts.today_there:
+    """Whether nothing is left for the change to start on: the contract has ended, or every service it concerns has
+    been terminated or is bought no more. Such a customer blocks nothing and is never released."""
+    if facts.stopped_buying or ended(facts.contract_end, facts.today_there):
         return True
-    ended: dict[str, date] = {}
+    over: dict[str, date] = {}
     for objection in facts.objections:
-        ended.update(objection.terminated_on)
-    return bool(facts.services) and not _running(ended, facts.services, facts.today_there)
+        over.update(objection.terminated_on)
+    return bool(facts.services) and not _running(over, facts.services, facts.today_there)
 
 
 def _running(ended: Mapping[str, date], services: Collection[str], today: date) -> set[str]:

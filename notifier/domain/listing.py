@@ -45,7 +45,8 @@ class PublishedItem:
 
 @dataclass(frozen=True)
 class Mark:
-    """What went out of the ordinary way: `kind` override or irregular_start, the civil day, how many customers."""
+    """What went out of the ordinary way: `kind` override, irregular_start or late_notice, the civil day, how many
+    customers."""
 
     kind: str
     on: date

@@ -28,6 +28,13 @@ _RUNGS: Mapping[str, str] = {
     "hand": N_("delivered by hand"), "presumed": _WORDS["presumed", "presumed"], "imported": _WORDS["imported", ""],
     "demo": _WORDS["demo", "demo"],
 }
+ELSEWHERE: Mapping[str, str] = {
+    "email": N_("an e-mail, with its delivery report or answer"), "registered": N_("a registered letter"),
+    "hand": N_("delivered by hand"), "portal": N_("a message in a portal"), "other": N_("another proof"),
+}
+"""By what a notice given elsewhere, before this service, is proven."""
+
+_TAKEN_OVER = N_("taken over from elsewhere: %(kind)s (%(file)s)")
 _HAND = N_("delivered by hand on %(day)s (%(file)s), confirmed by a second person")
 _SAID = N_("%(proof)s: “%(words)s”")
 
@@ -39,6 +46,8 @@ def in_words(given_by: str, proof: Mapping[str, Any] | None) -> Sentence | None:
     held = proof or {}
     if given_by == "hand" and "received_on" in held:
         return Sentence(_HAND, {"day": date.fromisoformat(held["received_on"]), "file": str(held.get("file_name", ""))})
+    if given_by == "imported" and held.get("kind") in ELSEWHERE:
+        return Sentence(_TAKEN_OVER, {"kind": ELSEWHERE[str(held["kind"])], "file": str(held.get("file_name", ""))})
     kind = str(held.get("act") or held.get("kind") or "")
     told = Sentence(_WORDS.get((given_by, kind)) or _RUNGS.get(given_by, given_by))
     words = str(held.get("words", "")) if given_by == "provider" else ""

@@ -42,6 +42,26 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "token_invalid": (_F, N_("This token is not valid, or has been revoked.")),
     "link_invalid": (_U, N_("This link is not one of ours, or has been cut short.")),
     "link_revoked": (_F, N_("This link has been revoked. Ask for a fresh one.")),
+    "link_used": (_C, N_("This link was used already; each opens once. Ask for a new one.")),
+    "fresh_link_needed": (
+        _F, N_("This takes a fresh link, which we mail to the contact. Ask for one on this page; nothing was changed."),
+    ),
+    "too_many_links": (
+        _C,
+        N_("We have mailed several such links lately, and mail no more for now. Look into the mailbox, or ask again "
+           "later."),
+    ),
+    "no_live_contact": (
+        _C, N_("There is no contact any more to whom we could mail a link. Write to us, and we look for a way."),
+    ),
+    "last_notice_contact": (
+        _C, N_("This is the last contact who receives notices. Name another first, and confirm its address."),
+    ),
+    "not_yours_to_change": (_F, N_("Only a contact who receives notices or legal letters may change the contacts.")),
+    "change_over": (_C, N_("This change of contacts was taken back, or its time to confirm is over.")),
+    "annex_future": (_I, N_("%(day)s has not come yet; the list of a day to come is not known.")),
+    "annex_before": (_I, N_("There is no list that bound you on %(day)s: the first day is %(first)s.")),
+    "annex_after": (_I, N_("There is no list that bound you on %(day)s: your contract ended on %(last)s.")),
     "blocked": (_C, N_("This cannot start yet. Still standing in its way:")),
     "start_too_early": (
         _C,
@@ -67,6 +87,11 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "reply_unproven": (
         _C, N_("Customers answer to %(address)s, and nobody has proven within the last 30 days that it is read."),
     ),
+    "contact_missing": (
+        _C,
+        N_("Every notice names whom customers can ask. Set the organisation's contact (organisation.contact) before "
+           "you announce."),
+    ),
     "code_wrong": (_I, N_("This is not the code of the newest test mail to %(address)s. Tries left: %(left)s.")),
     "no_code_open": (
         _C,
@@ -91,6 +116,10 @@ REFUSALS: dict[str, tuple[Family, str]] = {
     "service_not_affected": (_I, N_("The service “%(service)s” is not affected by what was objected to.")),
     "other_contact": (
         _F, N_("Only the person who objected can end the case, by the link in their own letters."),
+    ),
+    "told_enough": (
+        _C,
+        N_("You have told us several things today, and a person looks after them. Reply to our letter with the rest."),
     ),
     "measure_missing": (_I, N_("Write down the measure both sides agreed on.")),
     "demo_only": (_F, N_("This works in a demo data directory only.")),

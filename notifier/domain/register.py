@@ -123,12 +123,18 @@ FIELD_NAMES: dict[str, str] = {
 """How each field is called in pages and letters."""
 
 UNLESS_SAID: Mapping[str, str] = {
+    "relation": N_("engaged by us directly"),
     "special_categories": N_("none are processed"),
+    "remote_access": N_("nowhere but the places of processing"),
     "delimitation": N_("it acts on our instructions within the activity named; we remain answerable for it as for "
                        "ourselves"),
     "duration": N_("for as long as we provide the services concerned"),
 }
-"""What a notice says of a new sub-processor where nothing else is recorded (2021/915 Annex IV; GDPR 28(4))."""
+"""What a notice says of a sub-processor where nothing else is recorded (2021/915 Annex IV; GDPR 28(4)). It binds: who
+adds remote access from another place later changes what was told."""
+
+NOT_RECORDED = N_("not on our list so far; you may ask us for it")
+"""What a notice says of a field the law asks for where a starting list has a gap and the change does not touch it."""
 
 ASKED_BY_LAW = (
     "legal_name", "address", "country", "contact", "activity", "data_categories", "data_subjects", "locations",

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 
+LANGUAGES = ("en", "de", "fr", "it")
+"""Those that letters and pages for customers are written in."""
+
 
 class Words(str):
     """A message of the catalogues. Only these are put into other words when they stand in a sentence as a fact:
@@ -23,6 +26,21 @@ class Words(str):
 def N_(message: str) -> Words:
     """Marks a message for the catalogues where it is written."""
     return Words(message)
+
+
+@dataclass(frozen=True)
+class Name:
+    """A name that is none of our messages but differs by language all the same, as a holiday's or a country's does.
+    `spoken` pairs languages with it; it is kept with a promise, so that later readers see what was meant then."""
+
+    spoken: tuple[tuple[str, str], ...]
+
+    def said(self, language: str) -> str:
+        """The name in a language; where it has none there, the first there is."""
+        return dict(self.spoken).get(language) or next((name for _, name in self.spoken), "")
+
+    def __str__(self) -> str:
+        return self.said("en")
 
 
 @dataclass(frozen=True)
@@ -48,13 +66,15 @@ class Sentence:
         return self.message % self.facts if self.facts else self.message
 
 
-Fact = str | int | date | datetime | Sentence
+Fact = str | int | date | datetime | Name | Sentence
 NOTHING: Mapping[str, Fact] = MappingProxyType({})
 
 
 def _packed(fact: Fact) -> object:
     if isinstance(fact, Sentence):
         return fact.to_json()
+    if isinstance(fact, Name):
+        return {"name": dict(fact.spoken)}
     if isinstance(fact, Words):
         return "words:" + fact
     if isinstance(fact, datetime):
@@ -66,7 +86,8 @@ def _packed(fact: Fact) -> object:
 
 def _unpacked(fact: object) -> Fact:
     if isinstance(fact, Mapping):
-        return Sentence.from_json(fact)
+        named = fact.get("name")
+        return Name(tuple(named.items())) if isinstance(named, Mapping) else Sentence.from_json(fact)
     if isinstance(fact, str) and fact.startswith("words:"):
         return Words(fact[6:])
     if isinstance(fact, str) and fact.startswith("moment:"):

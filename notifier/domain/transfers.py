@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
 from functools import lru_cache
@@ -271,6 +271,25 @@ def unfounded(
     found += [Sentence(N_("%(place)s: a basis is recorded for a place that is neither one of processing nor of remote "
                           "access"), {"place": t.place}) for t in transfers if t not in met]
     return found
+
+
+def founded(
+    places: Sequence[str], transfers: Sequence[Transfer], general: str, rules: TransferRules, countries: Countries
+) -> tuple[Transfer, ...]:
+    """The rows, and a word where none is said and none needed: under a law that leaves a row's country free, and of
+    every place that both laws leave free. A notice names the basis of each place under both. Where general words hold
+    for whatever has no basis of its own, only the rows."""
+    if general.strip():
+        return tuple(transfers)
+    bare = [place for place in dict.fromkeys(places) if of_place(place, transfers, countries) is None]
+    rows = [_completed(row, rules, frozenset(countries(row.place))) for row in (*transfers, *map(Transfer, bare))]
+    return tuple(row for row in rows if row.gdpr or row.fadp)
+
+
+def _completed(row: Transfer, rules: TransferRules, codes: frozenset[str]) -> Transfer:
+    unsaid = {law.code: str(Basis.NONE_NEEDED) for law in rules.laws
+              if not getattr(row, law.code) and law.covers(codes)}
+    return replace(row, **unsaid)
 
 
 def _of_one(

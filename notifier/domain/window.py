@@ -15,17 +15,20 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from notifier.domain.sentences import N_, Sentence
-from notifier.domain.terms import DayKind, ReceiptRule, Terms
+from notifier.domain.sentences import N_, Fact, Sentence
+from notifier.domain.terms import ClockStart, DayKind, ReceiptRule, Terms, WindowRuns
 
-DayOff = Callable[[date], str | None]
-"""The name of why a day is no working day ("Saturday", "Good Friday"), None if it is one."""
+DayOff = Callable[[date], Fact | None]
+"""What makes a day no working day ("Saturday", "Good Friday in Zürich"), None if it is one."""
 
 RULES_VERSION = "1"
 """Stored with every window. Raise it whenever the same terms and moment would give another day."""
 
 CLOSE = time(17)
 """Close of business: from here on a letter counts as received on the next working day."""
+
+REMIND_FROM = time(9)
+"""When on its day a reminder goes: at the beginning of a working day, so that it is read on it."""
 
 _DAY = timedelta(1)
 _RECEIVED = N_("The notice counts as received on %(day)s.")
@@ -43,10 +46,16 @@ _COUNTED_WORKING = N_(
     "Counting begins on the day after and takes working days only; working day %(number)s is %(day)s."
 )
 _WEEKEND = N_("%(day)s falls on a weekend.")
-_HOLIDAY = N_("%(day)s is a holiday (%(reason)s).")
+_HOLIDAY = N_("%(day)s is %(reason)s.")
 _KEPT = N_("The letter named %(day)s as the last day, and that day is kept.")
 _EXTENDED = N_("We extended the period; it ends with %(day)s.")
 _ROLLED = N_("The period therefore ends with the next working day, %(day)s.")
+_UNTIL_START = N_("The period lasts until the start, which is on %(start)s at the earliest; its last day is %(day)s.")
+_EARLIER = N_(
+    "Your agreement lets the period run from %(day)s already. We count from the day of receipt, which gives you more"
+    " time."
+)
+_LATER = N_("Your agreement lets the period run from %(day)s, which gives you more time than the day of receipt.")
 
 
 @dataclass(frozen=True)
@@ -107,27 +116,49 @@ def receipt_day(terms: Terms, received_at: datetime, day_off: DayOff) -> date:
     return _receipt(terms, received_at, day_off)[0]
 
 
-def window(terms: Terms, received_at: datetime, day_off: DayOff) -> Window:
+def window(
+    terms: Terms, received_at: datetime, day_off: DayOff, *, clock_at: datetime | None = None,
+    starts_on: date | None = None,
+) -> Window:
     """The window that counts: from the proven moment of receipt (aware), by the customer's terms.
 
     Calendar days run through weekends and holidays, business days count working days only; either way a last
-    day that is off moves to the next working day (CO 78, Convention Art. 5, BGB 193). ValueError for a naive
-    moment or a negative period.
+    day that is off moves to the next working day (CO 78, Convention Art. 5, BGB 193). Terms that start the clock
+    with something else than receipt, at `clock_at`, are honoured in the customer's favour only: the later of both
+    counts (design §3). Terms whose period lasts until the start take the planned one, `starts_on`; where there is
+    none, or it comes too early for this customer, the first day its notice days allow. ValueError for a naive moment
+    or a negative period.
     """
     received_on, opening = _receipt(terms, received_at, day_off)
-    return _run(terms, received_on, opening, day_off)
+    if terms.window_runs is WindowRuns.UNTIL_START:
+        return _until_start(terms, received_on, opening, starts_on, day_off)
+    counts = _run(terms, received_on, opening, day_off)
+    if clock_at is None or terms.clock_start is ClockStart.RECEIPT:
+        return counts
+    day = _local(terms, clock_at).date()
+    by_contract = _run(terms, day, Sentence(_LATER, {"day": day}), day_off)
+    if by_contract.ends_at > counts.ends_at:
+        return replace(by_contract, receipt_day=received_on)
+    if day >= received_on:
+        return counts
+    return replace(counts, why=(Sentence(_EARLIER, {"day": day}), *counts.why))
 
 
-def promised(terms: Terms, handed_over_at: datetime, day_off: DayOff) -> Window:
+def promised(
+    terms: Terms, handed_over_at: datetime, day_off: DayOff, *, starts_on: date | None = None
+) -> Window:
     """The window a letter prints before its receipt is known, handed over for sending at `handed_over_at`.
 
     As if received by the close of the next working day after the local day of handing over, under either
-    receipt rule: so a letter accepted by then never needs a later day than the one it prints. ValueError for
-    a naive moment or a negative period.
+    receipt rule: so a letter accepted by then never needs a later day than the one it prints. `starts_on` as for
+    `window`. ValueError for a naive moment or a negative period.
     """
     sent = _local(terms, handed_over_at).date()
     day = working_day_after(sent, 1, day_off)
-    return _run(terms, day, Sentence(_PROMISED, {"sent": sent, "day": day}), day_off)
+    opening = Sentence(_PROMISED, {"sent": sent, "day": day})
+    if terms.window_runs is WindowRuns.UNTIL_START:
+        return _until_start(terms, day, opening, starts_on, day_off)
+    return _run(terms, day, opening, day_off)
 
 
 def later(a: Window, b: Window) -> Window:
@@ -145,11 +176,38 @@ def extended(window: Window, last_day: date) -> Window:
     return _stretched(window, last_day, _EXTENDED)
 
 
+def off_its_holiday(window: Window, day_off: DayOff) -> Window:
+    """The window moved off a last day that has turned out to be a holiday; unchanged where it is none. Weekends are
+    left: they were known when a letter or a person named the day."""
+    last_day = window.last_day
+    if last_day.weekday() >= 5 or day_off(last_day) is None:
+        return window
+    moved = _working_day_from(last_day, day_off)
+    why = (*window.why, *(s for _, s in _days_off(last_day, moved, day_off)), Sentence(_ROLLED, {"day": moved}))
+    return replace(window, last_day=moved, ends_at=_midnight_after(moved, window.zone), why=why)
+
+
+def explained(window: Window, sentence: Sentence, *, receipt_day: date) -> Window:
+    """The window with one more sentence of why, and the day its receipt counts on."""
+    return replace(window, receipt_day=receipt_day, why=(*window.why, sentence))
+
+
 def _stretched(window: Window, last_day: date, words: str) -> Window:
     if last_day <= window.last_day:
         return window
     why = (*window.why, Sentence(words, {"day": last_day}))
     return replace(window, last_day=last_day, ends_at=_midnight_after(last_day, window.zone), why=why)
+
+
+def remind_at(terms: Terms, counts: Window) -> datetime | None:
+    """When to remind the customer that its window is about to end: at 09:00 of the civil day that lies the terms'
+    `reminder_days` before the last one. None where the terms want none, or where the window is so short that this
+    day does not lie after the day of receipt: the notice itself is fresh enough then.
+    """
+    day = counts.last_day - timedelta(terms.reminder_days)
+    if terms.reminder_days < 1 or day <= counts.receipt_day:
+        return None
+    return datetime.combine(day, REMIND_FROM, ZoneInfo(counts.zone)).astimezone(UTC)
 
 
 def working_day_after(day: date, number: int, day_off: DayOff) -> date:
@@ -159,24 +217,28 @@ def working_day_after(day: date, number: int, day_off: DayOff) -> date:
     return day
 
 
-def earliest_start(terms: Terms, received_on: date) -> date:
+def earliest_start(terms: Terms, received_on: date, day_off: DayOff) -> date:
     """The first civil day a change may start for a customer whose notice counts as received on `received_on`.
 
     `notice_days` full civil days lie between the two (30 days and 1 March: 1 April). A notice "at least so
     many days in advance" is counted back from the start, and neither stretched nor shortened by weekends or
-    holidays (Reg. 1182/71 Art. 3(4); the Convention, Art. 1(1), leaves periods counted backwards out).
+    holidays (Reg. 1182/71 Art. 3(4); the Convention, Art. 1(1), leaves periods counted backwards out). Terms that
+    count the notice in working days have so many of those between the two.
     """
+    if terms.notice_day_kind is DayKind.BUSINESS:
+        return working_day_after(received_on, terms.notice_days, day_off) + _DAY
     return received_on + timedelta(terms.notice_days + 1)
 
 
 def earliest_planned_start(terms: Terms, announced_at: datetime, day_off: DayOff) -> date:
     """The earliest start that can be planned for this customer when announcing at `announced_at` (aware).
 
-    The later of: `earliest_start` from the day the letter is promised to count as received on, and the day
-    after the last day it promises for objecting. ValueError for a naive moment.
+    The later of: `earliest_start` from the day the letter is promised to count as received on, and, where the terms
+    have the start wait for it, the day after the last day it promises for objecting. ValueError for a naive moment.
     """
     promise = promised(terms, announced_at, day_off)
-    return max(earliest_start(terms, promise.receipt_day), promise.last_day + _DAY)
+    first = earliest_start(terms, promise.receipt_day, day_off)
+    return max(first, promise.last_day + _DAY) if terms.holds_up else first
 
 
 def _receipt(terms: Terms, received_at: datetime, day_off: DayOff) -> tuple[date, Sentence]:
@@ -208,6 +270,17 @@ def _run(terms: Terms, received_on: date, opening: Sentence, day_off: DayOff) ->
         why.append(Sentence(_ROLLED, {"day": last_day}))
     ends_at = _midnight_after(last_day, terms.zone)
     return Window(received_on, nominal, last_day, ends_at, terms.zone, tuple(why))
+
+
+def _until_start(
+    terms: Terms, received_on: date, opening: Sentence, starts_on: date | None, day_off: DayOff
+) -> Window:
+    """The period up to the day before the start: the planned one, or a later one that the notice days ask for."""
+    first = earliest_start(terms, received_on, day_off)
+    start = max(starts_on or first, first)
+    last_day = start - _DAY
+    why = (opening, Sentence(_UNTIL_START, {"start": start, "day": last_day}))
+    return Window(received_on, last_day, last_day, _midnight_after(last_day, terms.zone), terms.zone, why)
 
 
 def _days_off(first: date, end: date, day_off: DayOff) -> list[tuple[date, Sentence]]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from notifier import clock
 from notifier.domain.people import Door, system
 from notifier.domain.refusals import Refusal
-from notifier.house import House, open_house
+from notifier.house import House, at_work
 from notifier.tables import Announcement, User
 from notifier.workflow import announcements, people, rolls
 
@@ -27,7 +27,7 @@ ACTOR = system(Door.JOB)
 
 def proceed() -> int:
     """The job: goes on with every announcement that was begun; returns how many it finished. Safe to run twice."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:

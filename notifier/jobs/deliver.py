@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from notifier import clock
 from notifier.domain.people import Door, system
-from notifier.house import House, open_house
-from notifier.mail.forms import Press
+from notifier.house import House, at_work
+from notifier.mail import transport
+from notifier.mail.forms import MOST, Press
+from notifier.mail.render import Letter
 from notifier.mail.transport import Batch, Message
 from notifier.workflow import blobs, deliveries, lanes, mailings, notices, objections
-from notifier.workflow.deliveries import Claimed, Outcome, Sent
+from notifier.workflow.deliveries import Claimed, Outcome, Written
 from notifier.workflow.letters import Prepared
 from notifier.workflow.links import MASK
 from notifier.workflow.mailings import Common, Mailing
@@ -26,7 +28,7 @@ ACTOR = system(Door.JOB)
 
 def deliver() -> int:
     """The job: sends what is due, and returns how many letters it handled. Safe to run twice and side by side."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:
@@ -51,24 +53,37 @@ class _Desk:
     house: House
     common: Common = field(default_factory=Common)
     press: Press = field(default_factory=Press)
+    bases: dict[int, tuple[Letter, blobs.Base]] = field(default_factory=dict)
+
+    def base(self, message: Message, common: Letter | None) -> blobs.Base | None:
+        """What the message is packed with: all it has in common with others of its form."""
+        if common is None:
+            return None
+        if id(common) not in self.bases:
+            if len(self.bases) > MOST:
+                self.bases.clear()
+            nobodys = replace(message, ref="", to_email="", to_name="", subject=common.subject, text=common.text,
+                              html=common.html)
+            self.bases[id(common)] = common, blobs.Base(transport.frozen(nobodys))
+        return self.bases[id(common)][1]
 
 
 @dataclass(frozen=True)
 class _Ready:
-    """A letter about to leave: the message, its masked form, and the last day it promises."""
+    """A letter about to leave: the message, and what is kept of it."""
 
     message: Message
-    sent: Sent
+    written: Written
 
 
 def _one_batch(desk: _Desk) -> tuple[int, bool]:
-    transport = desk.house.transport
     claimed, mailing = _claimed(desk)
     if not claimed:
         return len(mailing.moot), False
     ready = _composed(desk, claimed, mailing)
-    answer = transport.send([one.message for one in ready.values()]) if ready else Batch(())
-    _record(desk.house, claimed, answer, {ref: one.sent for ref, one in ready.items()})
+    mine = _kept(desk.house, claimed, ready)
+    answer = desk.house.transport.send([ready[row.ref].message for row in mine]) if mine else Batch(())
+    _record(desk.house, claimed, answer, {row.ref for row in claimed if row.ref not in ready})
     return len(claimed), bool(answer.pause or answer.trouble or answer.halt)
 
 
@@ -76,14 +91,14 @@ def _claimed(desk: _Desk) -> tuple[list[Claimed], Mailing]:
     """The next letters and what they say, in one transaction, so that what they promise is written down before any of
     them leaves: a crash after the sending must not forget it. Letters of which nothing is left to say are cancelled."""
     house, now = desk.house, clock.now()
-    transport, held_for = house.transport, timedelta(seconds=house.settings.lease_seconds)
+    way, held_for = house.transport, timedelta(seconds=house.settings.lease_seconds)
     with house.database.transaction() as session:
-        due = deliveries.lock_due(session, transport.batch, transport.name, now=now)
+        due = deliveries.lock_due(session, way.batch, way.name, now=now)
         mailing = mailings.prepare(session, due, house.sender, desk.common, now) if due else Mailing()
         left = {row.ref for row in (*mailing.moot, *mailing.busy)}
         claimed = [row for row in due if row.ref not in left]
         deliveries.cancel(session, mailing.moot, actor=ACTOR, now=now)
-        deliveries.take(session, claimed, transport.name, actor=ACTOR, now=now, held_for=held_for)
+        deliveries.take(session, claimed, way.name, actor=ACTOR, now=now, held_for=held_for)
     return claimed, mailing
 
 
@@ -101,36 +116,42 @@ def _composed(desk: _Desk, claimed: Sequence[Claimed], mailing: Mailing) -> dict
 
 def _compose(desk: _Desk, row: Claimed, prepared: Prepared) -> _Ready:
     printed, held = desk.press.print(prepared.facts), desk.house.settings
-    letter = printed.letter
+    said = printed.letter
     message = Message(
-        ref=row.ref, to_email=row.to_email, to_name=row.to_name, subject=letter.subject, text=letter.text,
-        html=letter.html, headers=letter.headers, from_email=held.mail_from,
+        ref=row.ref, to_email=row.to_email, to_name=row.to_name, subject=said.subject, text=said.text,
+        html=said.html, headers=said.headers, from_email=held.mail_from,
         from_name=held.mail_from_name or prepared.facts.organisation.legal_name, reply_to=held.reply_address,
     )
-    frozen = printed.frozen
+    kept = transport.frozen(message)
     for token in prepared.tokens:
-        frozen = frozen.replace(token, MASK)
-    stored = blobs.Letter.of(frozen.encode(), blobs.base(printed.common) if printed.common else None)
-    return _Ready(message, Sent(stored, prepared.promised_last_day))
+        kept = kept.replace(token.encode(), MASK.encode())
+    letter = blobs.Letter.of(kept, desk.base(message, printed.common))
+    return _Ready(message, Written(letter, prepared.promised_last_day))
 
 
-def _record(house: House, claimed: Sequence[Claimed], answer: Batch, sent: Mapping[str, Sent]) -> None:
-    if not claimed:
-        return
+def _kept(house: House, claimed: Sequence[Claimed], ready: Mapping[str, _Ready]) -> list[Claimed]:
+    """Keeps the letters before any of them leaves, so that a worker that dies over the sending leaves no letter whose
+    text nobody knows. Returns the rows still held by this worker: only those may be sent."""
+    with house.database.transaction() as session:
+        return deliveries.keep(session, [row for row in claimed if row.ref in ready],
+                               {ref: one.written for ref, one in ready.items()}, now=clock.now())
+
+
+def _record(house: House, claimed: Sequence[Claimed], answer: Batch, unwritten: Collection[str]) -> None:
     now = clock.now()
     outcomes = [
         Outcome(o.ref, str(o.verdict), o.provider_id, o.provider_uuid, f"{o.code} {o.words}".strip())
         for o in answer.outcomes
     ]
     outcomes += [
-        Outcome(row.ref, "refused", words="This letter could not be written; see the log of the worker.")
-        for row in claimed if row.ref not in sent
+        Outcome(ref, "refused", words="This letter could not be written; see the log of the worker.")
+        for ref in sorted(unwritten)
     ]
     lost = sorted({row.notice_id for row in claimed if row.notice_id and row.ref in _refused(outcomes)})
     with house.database.transaction() as session:
         for notice_id in lost:
             notices.lock(session, notice_id)  # before its deliveries, as everybody else does
-        refused = deliveries.record(session, claimed[0].lease, outcomes, sent, actor=ACTOR, now=now)
+        refused = deliveries.record(session, claimed[0].lease, outcomes, actor=ACTOR, now=now)
         notices.failed(session, refused, actor=ACTOR, now=now)
         if answer.outcomes:
             lanes.note(session, house.transport.name, pause=answer.pause, trouble=answer.trouble, halt=answer.halt,

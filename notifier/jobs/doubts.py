@@ -10,7 +10,7 @@ from datetime import timedelta
 from notifier import clock
 from notifier.domain.people import Door, system
 from notifier.domain.refusals import Refusal
-from notifier.house import House, open_house
+from notifier.house import House, at_work
 from notifier.mail.transport import LookupFailed, Transport
 from notifier.settings import SettingsError
 from notifier.workflow import doubts
@@ -26,7 +26,7 @@ MINUTE = 60.0  # seconds a run goes on; a provider that hangs must not hold up t
 
 def settle() -> int:
     """The job: looks for every doubtful letter that may be looked for now, and returns how many. Safe to run twice."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:

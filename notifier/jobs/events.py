@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from notifier import clock
 from notifier.domain.people import Actor, Door, Kind, system
-from notifier.house import House, open_house
+from notifier.house import House, at_work
 from notifier.mail import events
 from notifier.mail.events import MailEvent
 from notifier.tables import Delivery, ProviderPost
@@ -30,7 +30,7 @@ UNREADABLE_KEPT = 100  # bodies nobody could read; of a provider that goes on po
 
 def digest() -> int:
     """The job: reads every body that waits, oldest first, and returns how many. Safe to run twice."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from notifier import clock
 from notifier.domain.people import Actor, Door, Kind, system
 from notifier.domain.states import DeliveryState
-from notifier.house import House, open_house
+from notifier.house import House, at_work
 from notifier.jobs import events
 from notifier.mail.events import polled_advice
 from notifier.mail.transport import LookupFailed, Transport
@@ -27,7 +27,7 @@ PATIENCE = 3  # questions in a row without an answer, after which the others are
 
 def ask() -> int:
     """The job: looks after every accepted letter that is due, and returns how many. Safe to run twice."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:

@@ -6,7 +6,7 @@ import logging
 
 import feeds
 from notifier.domain.listing import ListValue
-from notifier.house import House, open_house
+from notifier.house import House, at_work
 from notifier.workflow import listing, settings
 from notifier.workflow.listing import Rendering
 
@@ -15,7 +15,7 @@ log = logging.getLogger("notifier.publish")
 
 def publish() -> int:
     """The job: returns the edition that is published now. Safe to run twice."""
-    return run(open_house())
+    return run(at_work())
 
 
 def run(house: House) -> int:

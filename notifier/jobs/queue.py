@@ -27,6 +27,7 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.announce.proceed": DESK,
     "notifier.jobs.events.digest": DESK,
     "notifier.jobs.polling.ask": DESK,
+    "notifier.jobs.own_pages.answer": DESK,
 }
 
 # Seconds; more than a job's minute and the slowest call to a provider together: by SMTP that is a run of 20 seconds,

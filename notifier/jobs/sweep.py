@@ -24,12 +24,18 @@ from notifier.tables import Lease, ProviderPost
 from notifier.workflow import (
     announcements,
     audit,
+    consent_reminders,
+    contact_checks,
     deliveries,
     doubts,
     idempotency,
     lanes,
+    latecomers,
     listing,
+    own_pages,
+    recounts,
     releases,
+    reminders,
     reviews,
     silence,
     unheard,
@@ -65,6 +71,12 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, f"start of {ref}", partial(releases.start_if_clear, ref=ref, actor=ACTOR, now=now))
     if stands != seen:
         _duty(house, "reviews and offboardings", partial(reviews.remind, actor=ACTOR, now=now))
+        _duty(house, "questions for consent", partial(consent_reminders.remind, actor=ACTOR, now=now))
+    if seen is None or stands[1] != seen[1]:  # once a minute
+        _duty(house, "windows counted again", partial(recounts.recount, actor=ACTOR, now=now))
+        _look_after_latecomers(house, now)  # a contract may begin, a service end by its day alone
+    _duty(house, "reminders", partial(reminders.remind, actor=ACTOR, now=now))
+    _duty(house, "contact checks", partial(contact_checks.ask, actor=ACTOR, now=now))
     _duty(house, "ended windows", partial(silence.note_ended, actor=ACTOR, now=now))
     _duty(house, "kept answers", partial(idempotency.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
@@ -77,6 +89,14 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
     for bell in bells:
         house.ring(bell)
     return stands
+
+
+def _look_after_latecomers(house: House, now: datetime) -> None:
+    """The net under every verb that lets customers in: mostly it finds nothing, and then it writes nothing."""
+    with house.database.reading() as session:
+        found = latecomers.due(session, now)
+    if found:
+        _duty(house, "latecomers", partial(latecomers.look_after, actor=ACTOR, now=now))
 
 
 def _duty(house: House, name: str, act: Callable[[Session], object]) -> None:
@@ -99,6 +119,8 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
         found.append("notifier.jobs.polling.ask")
     if session.exec(select(ProviderPost.id).where(col(ProviderPost.read_at).is_(None)).limit(1)).first():
         found.append("notifier.jobs.events.digest")
+    if own_pages.unanswered(session):
+        found.append("notifier.jobs.own_pages.answer")
     if announcements.unfinished(session) or announcements.litter(session) is not None:
         found.append("notifier.jobs.announce.proceed")
     newest = listing.newest(session)

@@ -7,14 +7,12 @@ with such a value than show it, or ask whether it is there. Every new form is he
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import date
 from functools import lru_cache
-from json.encoder import encode_basestring
 from operator import attrgetter
 from typing import Any
 
@@ -40,27 +38,23 @@ _odd = re.compile(f"[\ue000\ue001\n]|{render.UNPRINTABLE.pattern}").search
 
 @dataclass(frozen=True)
 class Printed:
-    """A letter, and the same as it is stored: JSON, its members in order. `common` is what it has in common with others
-    of its form, in bytes that hold nothing of anybody's; empty where it was rendered by itself."""
+    """A letter, and what it has in common with others of its form; None where it was rendered by itself. The `common`
+    one holds nothing that is anybody's."""
 
     letter: Letter
-    frozen: str
-    common: bytes = b""
+    common: Letter | None = None
 
 
 @dataclass(frozen=True)
 class _Form:
     """A letter with places for a customer's own values. `text` is in pieces: whole ones, and lines to fill and fold
-    (True). `frozen_…` are the same as JSON strings, without their quotes."""
+    (True)."""
 
     subject: str
     text: tuple[tuple[bool, str], ...]
     html: str
     headers: dict[str, str]
-    frozen_text: tuple[str, ...]
-    frozen_html: str
-    frozen_head: tuple[str, str]
-    common: bytes
+    common: Letter
 
 
 @dataclass
@@ -126,9 +120,7 @@ def _written(day: date, language: str) -> tuple[str, str]:
 
 
 def _by_itself(facts: Facts) -> Printed:
-    letter = render.render(facts)
-    return Printed(letter, _json({"subject": letter.subject, "text": letter.text, "html": letter.html,
-                                  "headers": letter.headers}))
+    return Printed(render.render(facts))
 
 
 def _proven(facts: NoticeFacts, own: Mapping[str, str], printed: Printed) -> _Form | None:
@@ -153,13 +145,8 @@ def _form(facts: NoticeFacts, own: Mapping[str, str]) -> _Form | None:
         return None  # a subject is cut to its length, and that is another one for each
     language, headers = text.known(facts.language), render.headers(facts)
     plain, html = _days_marked(plain, language), _days_marked(render.tight(html), language)
-    pieces = tuple(_pieces(plain))
-    return _Form(
-        subject, pieces, _to_fill(html), headers, tuple("" if marked else _quoted(piece) for marked, piece in pieces),
-        _to_fill(_quoted(html)),
-        (f'{{"headers": {_json(headers)}, "html": "', f'", "subject": {_json(subject)}, "text": "'),
-        _MARK.sub("", _json([headers, html, subject, render.fold(plain)])).encode(),
-    )
+    bare = Letter(_MARK.sub("", subject), _MARK.sub("", render.fold(plain)), _MARK.sub("", html), headers)
+    return _Form(subject, tuple(_pieces(plain)), _to_fill(html), headers, bare)
 
 
 def _days_marked(body: str, language: str) -> str:
@@ -185,23 +172,7 @@ def _to_fill(body: str) -> str:
 
 
 def _filled(form: _Form, own: Mapping[str, str]) -> Printed:
-    body, stored = [], []
-    for (marked, piece), frozen in zip(form.text, form.frozen_text, strict=True):
-        line = render.fold_line(render.one_stop(piece % own)) if marked else piece
-        body.append(line)
-        stored.append(_quoted(line) if marked else frozen)
-    escaped = {name: str(escape(value)) for name, value in own.items()}
-    html = form.html % escaped
-    if (mended := render.one_stop(html)) != html:
-        html, frozen_html = mended, _quoted(mended)
-    else:
-        frozen_html = form.frozen_html % {name: _quoted(value) for name, value in escaped.items()}
-    frozen = "".join([form.frozen_head[0], frozen_html, form.frozen_head[1], *stored, '"}'])
-    return Printed(Letter(form.subject, "".join(body), html, dict(form.headers)), frozen, form.common)
-
-
-_json = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
-
-
-def _quoted(words: str) -> str:
-    return encode_basestring(words)[1:-1]
+    body = "".join([
+        render.fold_line(render.one_stop(piece % own)) if marked else piece for marked, piece in form.text])
+    html = render.one_stop(form.html % {name: escape(value) for name, value in own.items()})
+    return Printed(Letter(form.subject, body, html, form.headers), form.common)

@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+import orjson
 import requests
 from mailjet_rest import Client
 from mailjet_rest.errors import ApiError
@@ -24,7 +25,7 @@ from urllib3.util.retry import Retry
 
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
-from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict, address, alike, brief
+from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict, addr_spec, alike, brief
 
 URL = "https://api.mailjet.com/"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -154,7 +155,8 @@ class Mailjet:
         try:
             # The client's own key is equal for two letters of equal text, and Mailjet documents none.
             answer = self._client("v3.1").send.create(
-                data={"Messages": items}, headers={"Idempotency-Key": uuid.uuid4().hex}, allow_redirects=False
+                data=orjson.dumps({"Messages": items}), allow_redirects=False,
+                headers={"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"},
             )
         except ApiError as error:
             answer = getattr(error.__cause__, "response", None)
@@ -219,15 +221,14 @@ def _check(key: str, secret: str, url: str) -> None:
 
 
 def _mailbox(name: str, email: str) -> dict[str, str]:
-    found = address(name, email)
-    mailbox = {"Email": f"{found.username}@{found.domain}"}
+    mailbox = {"Email": addr_spec(email)}
     return mailbox | {"Name": name} if name else mailbox
 
 
 def _json(answer: requests.Response) -> dict[str, Any]:
     try:
-        body = answer.json()
-    except (ValueError, RecursionError):
+        body = orjson.loads(answer.content)
+    except orjson.JSONDecodeError:
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -8,16 +8,25 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 from notifier import text
-from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, StaffFacts
+from notifier.domain.clauses import Clauses
+from notifier.domain.letters import STAFF_LETTERS, Facts, LetterKind, NoticeFacts, ObjectionFacts, Shown, StaffFacts
 from notifier.domain.listing import ListedService, PublishedChange, PublishedItem
-from notifier.domain.register import FIELD_NAMES, FIELDS, UNLESS_SAID, EngagementValue, differences
+from notifier.domain.register import (
+    ASKED_BY_LAW,
+    FIELD_NAMES,
+    FIELDS,
+    NOT_RECORDED,
+    UNLESS_SAID,
+    EngagementValue,
+    differences,
+)
 from notifier.domain.transfers import told
 
 WIDTH = 78
@@ -55,17 +64,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Block:
-    """What a letter shows of one or more engagements: `concerns` names them where the fields do not."""
+    """What a letter shows of one or more engagements: `concerns` names them where the fields do not; `stays` says that
+    these are the fields which a modify leaves as they are."""
 
     concerns: tuple[str, ...]
     rows: tuple[Row, ...]
+    stays: bool = False
 
 
 @dataclass(frozen=True)
 class Act:
     """One change as a letter tells it. `manner` is add, replace, remove or modify; `name` the sub-processor
     it is about (the new one of a replacement, `old` its predecessor); `changed` the messages of the fields
-    that a modify changes; `opens` whether this customer may object to it."""
+    that a modify changes; `opens` whether this customer may object to it; `documents` what customers may see of the
+    sub-processor."""
 
     change: PublishedChange
     manner: str
@@ -75,6 +87,7 @@ class Act:
     services: str
     opens: bool
     blocks: tuple[Block, ...]
+    documents: tuple[str, ...] = ()
 
     @property
     def short_name(self) -> str:
@@ -154,10 +167,8 @@ def fold_line(line: str) -> str:
 _LINE_MARK = re.compile(r"(?:> ?)?\s*(?:- )?")
 
 
-def _odd(words: str) -> bool:
-    """Whether anything else than single blanks stands between words: textwrap has rules for that."""
-    blanks = "\t" in words or "  " in words or words[:1] == " " or words[-1:] == " "
-    return blanks or not words or any(map(str.isspace, words.split(" ")))
+# Anything else than single blanks between words: textwrap has rules for that.
+_odd = re.compile(r"^ | $|  |[^\S ]|^$").search
 
 
 def _wrapped(words: str, first: str, rest: str) -> str:
@@ -186,30 +197,40 @@ def _subject(filled: str) -> str:
 
 
 def tight(html: str) -> str:
-    """Without the indentation of the templates: forty changes must stay under the 100 kB at which mail
-    programs clip a letter."""
-    return re.sub(r"\s*\n\s*", "\n", html).strip() + "\n"
+    """Without the indentation of the templates, and without the end tags that HTML leaves to the reader (13.1.2.4 of
+    its standard): forty changes told in full must stay under the 100 kB at which mail programs clip a letter."""
+    return _NEEDLESS.sub("", re.sub(r"\s*\n\s*", "\n", html)).strip() + "\n"
+
+
+_NEEDLESS = re.compile("</(?:dt|dd|li)>")
 
 
 def _told(facts: Facts, language: str) -> dict[str, Any]:
     told: dict[str, Any] = {f.name: getattr(facts, f.name) for f in fields(facts)}
     told["language"] = language
-    if not isinstance(facts, StaffFacts):
+    if isinstance(facts, NoticeFacts | ObjectionFacts):
+        told["clauses"], told["specific"] = Clauses(facts.terms, facts.customer.name), facts.terms.needs_yes
         opens = facts.opens_window if isinstance(facts, NoticeFacts) else frozenset[str]()
-        told["acts"] = tuple(act(c, facts.services, c.ref in opens, language) for c in facts.changes)
+        shown = facts.documents if isinstance(facts, NoticeFacts) else ()
+        told["acts"] = tuple(act(c, facts.services, c.ref in opens, language, shown) for c in facts.changes)
+    if not isinstance(facts, StaffFacts):
+        told["contact"] = facts.organisation.contact or facts.reply_to
     if isinstance(facts, NoticeFacts):
         told["mended"] = _blocks(facts.corrected, "modify", {s.slug: s.name for s in facts.services}, language)
     return told
 
 
-def act(change: PublishedChange, services: Iterable[ListedService], opens: bool, language: str) -> Act:
-    """A change as a letter in `language` tells it; `services` gives names for the slugs it may carry."""
+def act(
+    change: PublishedChange, services: Iterable[ListedService], opens: bool, language: str, shown: Iterable[Shown] = ()
+) -> Act:
+    """A change as a letter in `language` tells it; `services` gives names for the slugs it may carry, `shown` the
+    documents of each change."""
     names = {s.slug: s.name for s in services}
     new = _names(i.after for i in change.items)
     old = _names(i.before for i in change.items)
     manner = _manner(change, old, new)
-    pairs = [i for i in change.items if i.before and i.after]
-    changed = {n for i in pairs for n in differences(i.before, i.after)} if manner == "modify" else set()
+    pairs = [(i.before, i.after) for i in change.items if i.before and i.after] if manner == "modify" else []
+    changed = {n for before, after in pairs for n in differences(before, after)}
     return Act(
         change=change,
         manner=manner,
@@ -218,7 +239,8 @@ def act(change: PublishedChange, services: Iterable[ListedService], opens: bool,
         changed=tuple(FIELD_NAMES[n] for n in FIELDS if n in changed),
         services=", ".join(names.get(s, s) for s in change.services),
         opens=opens,
-        blocks=_blocks(change.items, manner, names, language),
+        blocks=(*_blocks(change.items, manner, names, language), *(_staying(pairs, names, language) if opens else ())),
+        documents=tuple(dict.fromkeys(n for s in shown if s.change == change.ref for n in s.names)),
     )
 
 
@@ -240,6 +262,7 @@ def _blocks(
 ) -> tuple[Block, ...]:
     """One block per engagement; those that change in the same way share one (a firm's new address)."""
     grouped: dict[tuple[Row, ...], list[str]] = {}
+    several = len([i for i in items if i.after]) > 1
     for item in items:
         value = item.after or item.before
         assert value
@@ -249,20 +272,58 @@ def _blocks(
             rows = tuple(_changed(item.before, item.after, names, language))
             concerns = "" if "activity" in differences(item.before, item.after) else concerns
         elif item.after:
-            rows, concerns = tuple(_filled(item.after, language)), ""
+            rows, concerns = tuple(_filled(item.after, names, language, _left_out(several))), ""
         elif manner == "replace":
             concerns = f"{value.legal_name}: {value.activity}"
         grouped.setdefault(rows, []).extend([concerns] if concerns else [])
     return tuple(Block(tuple(dict.fromkeys(c)), rows) for rows, c in grouped.items())
 
 
-def _filled(value: EngagementValue, language: str) -> Iterable[Row]:
+def _staying(
+    pairs: Sequence[tuple[EngagementValue, EngagementValue]], names: dict[str, str], language: str
+) -> Iterable[Block]:
+    """All the other fields of what is modified: nobody can judge a new place without knowing whose data goes there, and
+    on what basis (2021/915 cl. 7.7(a): the information necessary to object). What several engagements share stands
+    once. A field the law asks for and a starting list left empty is said to be so."""
+    held = []
+    for before, after in pairs:
+        left_out = _left_out(len(pairs) > 1) | set(differences(before, after))
+        held.append([
+            *_filled(after, names, language, left_out),
+            *(Row(FIELD_NAMES[name], text.gettext(language)(NOT_RECORDED)) for name in ASKED_BY_LAW
+              if name not in left_out and not getattr(after, name)),
+        ])
+    shared = [row for row in held[0] if all(row in rows for rows in held)] if held else []
+    if shared:
+        yield Block((), tuple(shared), stays=True)
+    for (_, after), rows in zip(pairs, held, strict=True):
+        own = tuple(row for row in rows if row not in shared and row.name != FIELD_NAMES["activity"])
+        if own:
+            yield Block((after.activity,) if len(pairs) > 1 else (), own, stays=True)
+
+
+def _left_out(several: bool) -> frozenset[str]:
+    """The fields a letter says elsewhere; of several engagements each names its own services."""
+    return _SAID_ELSEWHERE - {"services"} if several else _SAID_ELSEWHERE
+
+
+def _filled(
+    value: EngagementValue, names: dict[str, str], language: str, left_out: Collection[str]
+) -> Iterable[Row]:
     """Every field that says something, and what holds unless something else is said; the rest is left out."""
     for name in FIELDS:
-        if name not in _SAID_ELSEWHERE and getattr(value, name):
-            yield Row(FIELD_NAMES[name], _shown(name, value, {}, language))
+        if name in left_out:
+            continue
+        if getattr(value, name):
+            yield Row(FIELD_NAMES[name], _shown(name, value, names, language))
         elif name in UNLESS_SAID:
             yield Row(FIELD_NAMES[name], text.gettext(language)(UNLESS_SAID[name]))
+
+
+def described(value: EngagementValue, language: str) -> tuple[Row, ...]:
+    """What a list of full records shows of an engagement, its legal name aside: every field that says something."""
+    return tuple(Row(FIELD_NAMES[name], _shown(name, value, {}, language)) for name in FIELDS
+                 if name not in ("ref", "legal_name", "services") and getattr(value, name))
 
 
 def _changed(

@@ -14,7 +14,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
+
+import orjson
 
 WORDS = 500
 _LINE = 78
@@ -38,6 +41,15 @@ class Message:
     from_email: str
     from_name: str
     reply_to: str
+
+
+def frozen(message: Message) -> bytes:
+    """A letter as it is kept: JSON of all that is handed over but for its address, members in order."""
+    return orjson.dumps({
+        "from": {"email": message.from_email, "name": message.from_name}, "headers": message.headers,
+        "html": message.html, "ref": message.ref, "reply_to": message.reply_to, "subject": message.subject,
+        "text": message.text,
+    })
 
 
 class Verdict(StrEnum):
@@ -179,14 +191,21 @@ def message_id(message: Message) -> str:
 
 def address(name: str, email: str) -> Address:
     """A mailbox, its domain in ASCII. Raises ValueError where the address is none."""
+    local, _, domain = addr_spec(email).rpartition("@")
+    return Address(name, local, domain)
+
+
+@lru_cache(512)  # sender and reply address are the same in every letter
+def addr_spec(email: str) -> str:
+    """The address as it stands in a header, its domain in ASCII. Raises ValueError where it is none."""
     local, _, domain = email.rpartition("@")
-    if not local or not domain or any(c.isspace() or not c.isprintable() for c in email):
+    if not local or not domain or " " in email or not email.isprintable():
         raise ValueError(f"“{email}” is not an e-mail address.")
     if not local.isascii():  # would need SMTPUTF8 (RFC 6531) all the way to the mailbox
         raise ValueError(f"“{email}” has letters before the @ that not every mail server takes.")
     if any(c in domain for c in _RENAMED):
         raise ValueError(f"Write the domain of “{email}” in its ASCII form (xn--…).")
     try:
-        return Address(name, local, domain.encode("idna").decode("ascii"))
+        return f"{local}@{domain.encode('idna').decode('ascii')}"
     except UnicodeError as error:
         raise ValueError(f"The domain of “{email}” is not valid.") from error

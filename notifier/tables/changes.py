@@ -84,6 +84,10 @@ class Announcement(SQLModel, table=True):
 
     To many customers it is written in many transactions, from `begun_at` on. One that could not be made in the end has
     `abandoned_at` instead, and in `abandoned_why` the sentences (as JSON) that tell people why.
+
+    `joining` (informed, owed, late) marks one for customers who came after its changes were announced, with the
+    `annex_edition` that those informed had accepted; `elsewhere_on` the day of one that was made elsewhere and taken
+    over (a civil day in the organisation's zone).
     """
 
     __tablename__ = "announcement"
@@ -99,6 +103,9 @@ class Announcement(SQLModel, table=True):
     edition_n: int | None = Field(default=None, foreign_key="edition.n")
     corrects_id: int | None = Field(default=None, foreign_key="announcement.id")
     irregular: bool = False  # made when processing had begun already; its letter is the one of the irregular start
+    joining: str = Field(default="", max_length=12)
+    annex_edition: int | None = None
+    elsewhere_on: date | None = None
     words: str = Field(default="", max_length=4000)
     audience_sha256: str = Field(default="", max_length=64)
     included: int = 0

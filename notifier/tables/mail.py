@@ -76,7 +76,8 @@ class DeliveryEvent(SQLModel, table=True):
     """One thing that happened to a delivery: a move of ours or an event of the provider's. Append-only.
 
     `key` makes the provider's repeats harmless. `batch` names the audit entry whose Merkle root covers this row.
-    `notice_before`/`notice_after` record the move of the notice that this event caused, if it did.
+    `notice_before`/`notice_after` record the move of the notice that this event caused, if it did. `letter` is the
+    SHA-256 of the letter that left by this move, or may have.
     """
 
     __tablename__ = "delivery_event"
@@ -92,6 +93,7 @@ class DeliveryEvent(SQLModel, table=True):
     notice_after: str = Field(default="", max_length=24)
     batch: str = Field(max_length=36, index=True)
     recorded_at: datetime
+    letter: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})  # what left, or may have
 
 
 class DeliveryEventDetail(SQLModel, table=True):
@@ -120,13 +122,14 @@ class ProviderPost(SQLModel, table=True):
 
 
 class Link(SQLModel, table=True):
-    """A signed link in a letter; the token is signed from the id, so rendering twice gives the same bytes."""
+    """A signed link in a letter; the token is signed from the id, so rendering twice gives the same bytes. One with a
+    `nonce` was asked for: it lives until `expires_at`, and where it decides something it opens once (`used_at`)."""
 
     __tablename__ = "link"
     __table_args__ = (UniqueConstraint("kind", "target_id", "contact_id", "email", "nonce"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: str = Field(max_length=12)  # notice | case
+    kind: str = Field(max_length=12)  # of `workflow.links.PREFIX`
     target_id: int = Field(index=True)
     contact_id: int | None = Field(default=None, foreign_key="contact.id")
     email: str = Field(default="", max_length=254)

@@ -8,23 +8,22 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 from sqlmodel import Session, col, select
 
 from notifier import clock
-from notifier.domain import window as rules
 from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.evidence import EvidenceKind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
+from notifier.domain.silence import WORDS
 from notifier.domain.states import NoticeState
-from notifier.domain.terms import Authorisation
 from notifier.tables import Announcement, Delivery, Evidence, Link, Objection
 from notifier.web import customers
 from notifier.web.customers import Visit
 from notifier.web.documents import download
 from notifier.web.pages import house
-from notifier.workflow import blobs, calendars, consents, deliveries, documents, evidence, links, notices, objections
+from notifier.workflow import blobs, consents, deliveries, documents, evidence, links, notices, objections, reckoning
 
 bp = Blueprint("notices", __name__)
 customers.prepare(bp)
@@ -99,27 +98,6 @@ def read_page(token: str) -> Response:
     return _onward(token, "read")
 
 
-@bp.post("/n/<token>/consent")
-def consent(token: str) -> Response:
-    """The customer's specific yes or no, to the changes it chose."""
-    chosen = request.form.getlist("changes")
-    if not chosen:
-        missing = {"changes": Sentence(N_("Choose at least one change to answer for."))}
-        return customers.refused_entry(_notice(token, missing))
-    with house().database.transaction() as db:
-        visit = customers.enter_notice(db, token)
-        answer = request.form.get("answer", "")
-        consents.consent(db, visit.notice, chosen, answer, actor=visit.actor, now=clock.now())
-    house().ring_all()
-    return customers.see(visit.to(visit.home, "consent"))
-
-
-@bp.get("/n/<token>/consent")
-def consent_page(token: str) -> Response:
-    """The question for consent stands on the notice."""
-    return _onward(token, "consent")
-
-
 @bp.post("/n/<token>/cases/<ref>")
 def open_case(token: str, ref: str) -> Response:
     """Gives this contact its own link to a case a colleague filed under the same notice, and goes there."""
@@ -140,7 +118,7 @@ def _onward(token: str, mark: str) -> Response:
     return customers.see(visit.to(visit.home, mark))
 
 
-def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Response:
+def _notice(token: str) -> Response:
     now = clock.now()
     with house().database.reading() as db:
         visit = customers.enter_notice(db, token)
@@ -149,11 +127,13 @@ def _notice(token: str, errors: Mapping[str, Sentence] | None = None) -> Respons
             "parts": parts, "standing": [p for p in parts if p.stands], "due": due(db, visit, now),
             "announcement": db.get(Announcement, visit.notice.announcement_id), "notice": visit.notice,
             "proof": _proof(visit), "asked": [c.ref for _, c in consents.consent_asked(db, visit.notice)],
-            "specific": visit.terms.authorisation is Authorisation.SPECIFIC,
+            "specific": visit.terms.needs_yes,
+            "read_at": consents.acknowledged_at(db, visit.notice, visit.link.contact_id),
             "cases": _cases(db, visit), "sent": _letter_of(db, visit), "reasons": _reasons(db, visit),
+            "silence_words": WORDS,
             "cancelled": visit.notice.state == NoticeState.CANCELLED, "documents": _documents(db, visit),
         }
-    return customers.page("objection/notice.html", errors=errors or {}, **values)
+    return customers.page("objection/notice.html", **values)
 
 
 @dataclass(frozen=True)
@@ -205,10 +185,9 @@ def due(db: Session, visit: Visit, now: datetime) -> Due | None:
 
 def _promise(db: Session, visit: Visit, last_day: date) -> tuple[Sentence, ...]:
     """Why a letter named this last day: reckoned again from when it left; nothing where another results."""
-    day_off = calendars.day_off(visit.terms)
     for delivery in deliveries.of_notice(db, visit.notice.id or 0):
         if delivery.promised_last_day == last_day and delivery.handed_at is not None:
-            promise = rules.promised(visit.terms, delivery.handed_at, day_off)
+            promise = reckoning.promised(db, visit.notice, delivery.handed_at)
             if promise.last_day == last_day:
                 return promise.why
     return ()

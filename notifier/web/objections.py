@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
 from typing import Any
 from uuid import UUID, uuid4, uuid5
-from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, request
 from sqlmodel import Session
@@ -20,20 +18,19 @@ from notifier.domain import objections as rules
 from notifier.domain.people import Kind
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
-from notifier.domain.states import OBJECTION, ObjectionState
+from notifier.domain.states import OBJECTION
 from notifier.tables import Objection
-from notifier.web import customers, notices, pages
+from notifier.web import customers, endings, notices, pages
 from notifier.web.customers import Part, Visit
 from notifier.web.pages import house
 from notifier.workflow import customers as customer_verbs
-from notifier.workflow import letters, objections, register
+from notifier.workflow import letters, objections
 from notifier.workflow.objections import Filing
 
 bp = Blueprint("objections", __name__)
 customers.prepare(bp)
 
 LONGEST_NAME, LONGEST_ADDRESS = 200, 254
-EVERYTHING = "*"  # the choice of every service; no slug is spelled so
 Errors = dict[str, Sentence]
 
 
@@ -207,29 +204,6 @@ def contradict(token: str) -> Response:
     return customers.see(visit.to(visit.home))
 
 
-@bp.get("/o/<token>/withdraw")
-def withdraw_page(token: str) -> Response:
-    """What withdrawing means, and the button."""
-    with house().database.reading() as db:
-        visit, case = customers.enter_case(db, token)
-        due = notices.due(db, visit, clock.now())
-    if not _may(case, "withdraw"):
-        return customers.see(visit.to(visit.home))
-    return customers.page("objection/withdraw.html", case=case, due=due)
-
-
-@bp.post("/o/<token>/withdraw")
-def withdraw(token: str) -> Response:
-    """The customer takes its objection back; sent twice, it is withdrawn once."""
-    with house().database.transaction() as db:
-        visit, case = customers.enter_case(db, token)
-        customers.only_filer(visit, case)
-        if case.state != ObjectionState.WITHDRAWN:
-            objections.withdraw(db, case.ref, actor=visit.actor, now=clock.now())
-    house().ring_all()
-    return customers.see(visit.to(visit.home))
-
-
 @bp.get("/o/<token>/message")
 @bp.get("/o/<token>/contradict")
 def onward(token: str) -> Response:
@@ -239,99 +213,6 @@ def onward(token: str) -> Response:
     return customers.see(visit.to(visit.home))
 
 
-@bp.get("/o/<token>/terminate")
-def terminate_page(token: str) -> Response:
-    """The form for terminating, while the right is open. Raises Refusal not_terminable."""
-    now = clock.now()
-    with house().database.reading() as db:
-        visit, case = customers.enter_case(db, token)
-        choices = _terminable(db, visit, case, now)
-    only = next(iter(choices)) if len(choices) == 1 else ""
-    return _termination(case, choices, only, "", _today(visit, now), {})
-
-
-@bp.post("/o/<token>/terminate")
-def terminate(token: str) -> Response:
-    """The form sent: back with what has to be mended, on to the check, or, from there, recorded.
-    Raises Refusal not_terminable."""
-    now, service = clock.now(), request.form.get("service", "")
-    ends = customers.entered("ends_on", one_line=True)
-    with house().database.reading() as db:
-        visit, case = customers.enter_case(db, token)
-        if case.state == ObjectionState.TERMINATED:  # the same form, sent again
-            return customers.see(visit.to(visit.home))
-        choices = _terminable(db, visit, case, now)
-    today = _today(visit, now)
-    day, errors = _termination_day(service, ends, choices, today)
-    if errors or day is None or request.form.get("step") == "edit":
-        page = _termination(case, choices, service, ends, today, errors)
-        return customers.refused_entry(page) if errors else page
-    if request.form.get("step") == "file":
-        return _terminate(token, service, day, now)
-    name = choices[service]
-    return customers.page("objection/terminate_check.html", case=case, service=service, name=name, day=day)
-
-
-def _terminate(token: str, service: str, day: date, now: datetime) -> Response:
-    with house().database.transaction() as db:
-        visit, case = customers.enter_case(db, token)
-        customers.only_filer(visit, case)
-        case = objections.get(db, case.ref, lock=True)
-        if case.state != ObjectionState.TERMINATED:
-            slug = "" if service == EVERYTHING else service
-            objections.terminate(db, case.ref, service=slug, ends_on=day, actor=visit.actor, now=now)
-    house().ring_all()
-    return customers.see(visit.to(visit.home))
-
-
-def _termination(
-    case: Objection, choices: Mapping[str, str], service: str, ends: str, today: date,
-    errors: Mapping[str, Sentence],
-) -> Response:
-    return customers.page("objection/terminate.html", case=case, choices=choices, service=service, ends=ends,
-                          today=today, errors=errors)
-
-
-def _termination_day(
-    service: str, ends: str, choices: Mapping[str, str], today: date
-) -> tuple[date | None, Errors]:
-    errors: Errors = {}
-    if service not in choices:
-        errors["service"] = Sentence(N_("Choose the service you want to end."))
-    try:
-        day = date.fromisoformat(ends)
-    except ValueError:
-        errors["ends_on"] = Sentence(N_("Enter the last day as year, month and day, such as 2026-12-31."))
-        return None, errors
-    if day < today:
-        errors["ends_on"] = Sentence(N_("The last day must be today or later."))
-    return day, errors
-
-
-def _terminable(db: Session, visit: Visit, case: Objection, now: datetime) -> dict[str, str]:
-    """The services this customer may end, with their names; EVERYTHING only where all it buys is affected.
-    Raises Refusal not_terminable while the right is not open."""
-    if not _right_open(visit, case, now):
-        raise Refusal("not_terminable")
-    sold = register.services(db)
-    bought = [s.slug for s in customer_verbs.services_of(db, visit.customer)] or list(sold)
-    affected = [slug for slug in objections.affected_services(db, case) if slug in bought]
-    choices = {slug: sold[slug].name for slug in affected if slug in sold}
-    if len(choices) != 1 and len(choices) >= len(bought):
-        choices[EVERYTHING] = text.gettext(pages.language())(N_("All services you buy from us"))
-    return choices
-
-
-def _right_open(visit: Visit, case: Objection, now: datetime) -> bool:
-    """Whether the right of termination can be used: to the end of its last day, set by a proven letter."""
-    in_time = case.right_until is None or _today(visit, now) <= case.right_until
-    return case.state == ObjectionState.NO_AGREEMENT and in_time
-
-
-def _today(visit: Visit, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(visit.terms.zone)).date()
-
-
 def _case(token: str, errors: Mapping[str, Sentence]) -> Response:
     now = clock.now()
     with house().database.reading() as db:
@@ -339,7 +220,7 @@ def _case(token: str, errors: Mapping[str, Sentence]) -> Response:
         ended = objections.termination_of(db, case)
         values: dict[str, Any] = {
             "case": case, "acts": [customers.act(db, visit, c) for c in objections.changes_of(db, case)],
-            "messages": objections.messages(db, case), "right_open": _right_open(visit, case, now),
+            "messages": objections.messages(db, case), "right_open": endings.right_open(visit, case, now),
             "ended": ended[0] if ended else None,
             "ended_service": ended[1].name if ended and ended[1] else "",
             "may": {action for action in ("withdraw", "contradict") if _may(case, action)},

@@ -110,7 +110,7 @@ def failed(error: HTTPException) -> tuple[Response, int] | Response:
 
 def broken(error: Exception) -> tuple[Response, int]:
     """A fault of ours: logged whole, told in one sentence."""
-    # The rule, never the path: a path under /n/ or /o/ holds a token that opens somebody's notice or case.
+    # The rule, never the path: a path under /n/, /o/ or /my/ holds a token that opens somebody's notice or case.
     log.exception("%s %s failed", request.method, request.url_rule or "an unknown address", exc_info=error)
     if _for_programs():
         return told(Problem(500, "internal", "Nothing was saved. Try again in a moment."))

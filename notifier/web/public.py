@@ -12,7 +12,8 @@ from notifier.web.pages import html
 
 bp = Blueprint("public", __name__)
 
-ROBOTS = "User-agent: *\nDisallow: /n/\nDisallow: /o/\nDisallow: /my/\nDisallow: /console/\nDisallow: /demo\n"
+ROBOTS = "".join(["User-agent: *\n", *(f"Disallow: {path}\n" for path in (
+    "/n/", "/o/", "/c/", "/my/", "/console/", "/demo"))])
 DAY = "public, max-age=86400"
 
 

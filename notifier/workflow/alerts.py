@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col
 
-from notifier.domain.letters import STAFF_LETTERS, LetterKind
+from notifier.domain.letters import TO_OUR_PEOPLE, LetterKind
 from notifier.domain.people import Role
 from notifier.tables import Delivery, ProviderPost
 from notifier.workflow import deliveries
@@ -44,7 +44,7 @@ def unreadable(session: Session, post: ProviderPost, words: str, *, now: datetim
 
 
 def _tell(session: Session, kind: LetterKind, delivery: Delivery, words: str, now: datetime) -> None:
-    if delivery.kind in STAFF_LETTERS:
+    if delivery.kind in TO_OUR_PEOPLE:
         return
     already = _recent(session, kind, SPAN, now)
     if already < MOST:

@@ -13,26 +13,16 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain import window
 from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, ChangeState, Need, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Change, Customer, Notice, NoticeChange
-from notifier.workflow import (
-    audience,
-    audit,
-    calendars,
-    changes,
-    deliveries,
-    listing,
-    notices,
-    reached,
-    rolls,
-    settings,
-)
+from notifier.workflow import audience, audit, changes, deliveries, listing, notices, rolls, settings
 from notifier.workflow.audience import Seat
+from notifier.workflow.earliest import Earliest, deciding, earliest, refuse_early
 from notifier.workflow.rolls import Roll
+from notifier.workflow.tellings import tell_reached
 
 
 @dataclass(frozen=True)
@@ -41,9 +31,19 @@ class Plan:
     window opens. `services` are the slugs of what the changes concern."""
 
     seats: tuple[Seat, ...]
-    earliest: date
+    start: Earliest
     opens_window: bool
     services: frozenset[str]
+
+    @property
+    def earliest(self) -> date:
+        """The earliest start."""
+        return self.start.day
+
+    @property
+    def deciding(self) -> tuple[Seat, ...]:
+        """The customers whose terms allow none earlier."""
+        return deciding(self.start, self.seats)
 
     @property
     def included(self) -> tuple[Seat, ...]:
@@ -88,7 +88,15 @@ def plan(session: Session, concerned: Sequence[Change], now: datetime) -> Plan:
     services, today = _scope(session, concerned, now)
     seats = tuple(audience.seats(session, services, today))
     opens = any(c.opens_window for c in concerned)
-    return Plan(seats, _earliest(session, _terms_of(seats), opens, now), opens, services)
+    return Plan(seats, earliest(session, _terms_of(seats), opens, now), opens, services)
+
+
+def seat(session: Session, concerned: Sequence[Change], customer_id: int, now: datetime) -> Seat:
+    """One customer's seat on the roll for announcing these changes at `now`. Raises Refusal unknown."""
+    found = next(audience.seats(session, *_scope(session, concerned, now), only=[customer_id]), None)
+    if found is None:
+        raise Refusal("unknown", what="customer", ref=str(customer_id))
+    return found
 
 
 def _terms_of(seats: Iterable[Seat]) -> Iterable[Terms]:
@@ -101,13 +109,6 @@ def _scope(session: Session, concerned: Sequence[Change], now: datetime) -> tupl
     """The services these changes touch, and the processor's civil day: what decides who is owed a notice."""
     services = {s for c in concerned for s in changes.services_of(session, changes.items_of(session, c))}
     return frozenset(services), now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
-
-
-def _earliest(session: Session, terms: Iterable[Terms], opens: bool, now: datetime) -> date:
-    if not opens:
-        return now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
-    asked = set(terms) or {settings.default_terms(session)}
-    return max(window.earliest_planned_start(t, now, calendars.day_off(t)) for t in asked)
 
 
 def make_known(
@@ -127,13 +128,14 @@ def announce(
     letters, moves the changes, and publishes a new edition, all in this one transaction.
 
     Raises Refusal nothing_to_announce, no_such_move, being_announced, incomplete, start_missing, start_too_early
-    (with the earliest date every customer's terms allow), no_notice_contact (naming every customer).
+    (with the earliest date every customer's terms allow, and whose terms decide it), no_notice_contact (naming every
+    customer).
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     planned = plan(session, concerned, now)
     refuse_unfit(concerned, planned)
     announcement = write(session, concerned, planned, words, actor=actor, now=now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return announcement
 
 
@@ -143,7 +145,7 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
 
     Raises Refusal nothing_to_announce, no_such_move, role_missing, being_announced, incomplete, start_missing.
     """
-    concerned = _ready(session, refs, now)
+    concerned = ready(session, refs, now)
     audit.permit(_ANNOUNCE, actor)
     announcement = rolls.begin(session, concerned, words, actor=actor, now=now)
     audit.note(session, "begin", "announcement", announcement.ref, actor=actor, now=now,
@@ -151,8 +153,9 @@ def begin(session: Session, refs: Sequence[str], *, actor: Actor, now: datetime,
     return announcement
 
 
-def _ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
-    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet."""
+def ready(session: Session, refs: Sequence[str], now: datetime) -> list[Change]:
+    """The changes, locked in one order: approved, complete, with a planned start, announced by nobody else yet. Raises
+    Refusal nothing_to_announce, unknown, no_such_move, incomplete, start_missing, being_announced."""
     concerned = [changes.get(session, ref, lock=True) for ref in sorted(set(refs))]
     if not concerned:
         raise Refusal("nothing_to_announce")
@@ -230,7 +233,8 @@ def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> Non
         if seat.included:
             terms[id(seat.terms)] = seat.terms
             nobody += [] if seat.contacts else [seat]
-    _refuse_early(concerned, _earliest(session, terms.values(), any(c.opens_window for c in concerned), now))
+    first = earliest(session, terms.values(), any(c.opens_window for c in concerned), now)
+    refuse_early(concerned, first, audience.seats(session, services, today))
     rolls.refuse_unreachable(nobody)
 
 
@@ -265,9 +269,10 @@ def finish(session: Session, number: int, roll: Roll, *, actor: Actor, now: date
     for change in concerned:
         _refuse_unready(session, change, now)
     opens = any(c.opens_window for c in concerned)
-    _refuse_early(concerned, _earliest(session, roll.terms, opens, now))
+    first = earliest(session, roll.terms, opens, now)
+    refuse_early(concerned, first, audience.seats(session, *_scope(session, concerned, now)))
     rolls.close(session, announcement, roll, now)
-    _made_known(session, announcement, concerned, actor=actor, now=now)
+    made_known(session, announcement, concerned, actor=actor, now=now)
     return True
 
 
@@ -302,23 +307,28 @@ def concerned_by(session: Session, announcement: Announcement) -> list[Change]:
     ))
 
 
-def _made_known(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], *, actor: Actor, now: datetime
+def made_known(
+    session: Session, announcement: Announcement, concerned: Sequence[Change], *, since: datetime | None = None,
+    actor: Actor, now: datetime,
 ) -> None:
+    """Moves the changes of a written announcement, and shows it; they are known `since` then, if not since now. Raises
+    Refusal no_such_move, role_missing."""
     for change in concerned:
         audit.move(session, change, "announce", actor=actor, now=now, checked={Need.COMPLETE, Need.AUDIENCE},
                    refs={"announcement": announcement.ref})
-        change.announced_at = change.updated_at = now
+        change.announced_at, change.updated_at = since or now, now
     show(session, announcement, concerned, "announce", actor=actor, now=now)
 
 
 def show(
-    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, actor: Actor,
-    now: datetime,
+    session: Session, announcement: Announcement, concerned: Sequence[Change], act: str, *, new_edition: bool = True,
+    actor: Actor, now: datetime,
 ) -> None:
-    """The last step of announcing: a new edition, and from here on everybody can see it. `act` names it in the log."""
-    announcement.edition_n = listing.new_edition(session, act, now).n
+    """The last step of announcing: a new edition (or the newest one, where the list says nothing new), and from here on
+    everybody can see it. `act` names it in the log."""
     announcement.made_at = now
+    newest = None if new_edition else listing.newest(session)
+    announcement.edition_n = (newest or listing.new_edition(session, act, now)).n
     audit.note(
         session, act, "announcement", announcement.ref, actor=actor, now=now, count=announcement.included,
         refs={"changes": [c.ref for c in concerned], "audience": announcement.audience_sha256,
@@ -329,16 +339,8 @@ def show(
 
 def refuse_unfit(concerned: Sequence[Change], planned: Plan) -> None:
     """Raises Refusal start_missing, start_too_early or no_notice_contact where these changes cannot be announced so."""
-    _refuse_early(concerned, planned.earliest)
+    refuse_early(concerned, planned.start, planned.seats)
     rolls.refuse_unreachable(planned.included)
-
-
-def _refuse_early(concerned: Sequence[Change], earliest: date) -> None:
-    for change in concerned:
-        if change.planned_start is None:
-            raise Refusal("start_missing")
-        if change.opens_window and change.planned_start < earliest:
-            raise Refusal("start_too_early", start=change.planned_start, earliest=earliest)
 
 
 def write(
@@ -383,7 +385,7 @@ def _take_back(session: Session, change: Change, reason: str, *, actor: Actor, n
         left = notices.stands(session, notice.id or 0)
         if not left:
             deliveries.cancel_queued(session, [notice.id or 0], actor=actor, now=now)
-        told += reached.tell(session, "change_withdrawn", notice, part, reason, now=now)
+        told += tell_reached(session, "change_withdrawn", notice, part, reason, now=now)
         if not left and notice.state != NoticeState.CANCELLED:
             audit.move(session, notice, "cancel", actor=actor, now=now, refs={"change": change.ref})
     return told

@@ -224,7 +224,7 @@ def _standing(standing: Standing) -> dict[str, Any]:
     return {
         "customer": standing.customer.ref, "name": standing.customer.name, "notice": str(standing.notice.state),
         "released_at": standing.part.released_at, "blockers": [_blocker(b) for b in standing.blockers],
-        "overridden": [str(b.code) for b in standing.set_aside],
+        "overridden": [str(b.code) for b in standing.set_aside], "joining": standing.joining,
     }
 
 

@@ -66,6 +66,7 @@ def seats(
     """The seats of all customers in order of their ids, decided for changes that touch `services`; those behind the
     customer `after`, and, where `only` names ids, no others. Reads PAGE customers at a time."""
     known: dict[tuple[str, str, str], Terms] = {}
+    base = settings.default_terms(session)
     while True:
         page = _page(session, after, only)
         ids = [row.id for row in page]
@@ -73,7 +74,7 @@ def seats(
         for row in page:
             key = (row.terms, row.country, row.subdivision)
             if key not in known:
-                known[key] = settings.terms_of(session, json.loads(row.terms), row.country, row.subdivision)
+                known[key] = settings.over(base, json.loads(row.terms), row.country, row.subdivision)
             has = bought.get(row.id, frozenset())
             why = rules.decide(Candidate(has, row.contract_start, row.contract_end), services, today)
             written_to = contacts.get(row.id, ())

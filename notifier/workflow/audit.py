@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,12 +34,13 @@ from notifier.tables import (
     AuditHead,
     Change,
     Delivery,
-    DeliveryEvent,
     DeliveryEventDetail,
     Notice,
     Objection,
 )
 from notifier.tables.base import table
+from notifier.tables.bulk import update_each
+from notifier.workflow import delivery_events
 
 MACHINE_OF: Mapping[type[SQLModel], Machine] = {
     Change: CHANGE, Notice: NOTICE, Delivery: DELIVERY, Objection: OBJECTION,
@@ -183,6 +183,7 @@ class BatchMove:
     notice: Notice | None = None
     notice_action: str = ""
     also: Mapping[str, Any] | None = None  # further columns of the delivery, written by the same statement
+    letter: str = ""  # SHA-256 of the letter that left, or may have: the delivery's `letter_sha256`
 
 
 def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, now: datetime) -> None:
@@ -198,7 +199,7 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     steps = _Steps(session, actor)
     events = [_move_one(steps, one, batch, now) for one in moves]
     steps.take()
-    session.execute(sa.insert(table(DeliveryEvent)), events)
+    delivery_events.write(session, events)
     said = [
         {"key": event["key"], "delivery_id": event["delivery_id"], "words": one.words[:500], "raw": one.raw}
         for one, event in zip(moves, events, strict=True) if one.words or one.raw
@@ -208,7 +209,7 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     actions = {one.action or "event" for one in moves}
     note(
         session, actions.pop() if len(actions) == 1 else "several", "delivery", "", actor=actor, now=now,
-        refs={"batch": batch}, count=len(moves), root=merkle.root([leaf(e) for e in events]),
+        refs={"batch": batch}, count=len(moves), root=merkle.root([delivery_events.leaf(e) for e in events]),
     )
 
 
@@ -221,7 +222,7 @@ def _move_one(steps: _Steps, one: BatchMove, batch: str, now: datetime) -> dict[
         "delivery_id": one.delivery.id, "kind": one.action or "event", "at": one.at,
         "key": one.key or f"{batch}:{one.delivery.id}", "before": before, "after": after,
         "notice_before": notice_before, "notice_after": notice_after,
-        "batch": batch, "recorded_at": now,
+        "batch": batch, "recorded_at": now, "letter": one.letter,
     }
 
 
@@ -261,7 +262,8 @@ class _Steps:
             if all(each == shared for each in own.values()):
                 moved = self._alike(table(model), legal, sorted(n for n in rows if n is not None), shared)
             else:
-                moved = self._each(table(model), legal, own)
+                moved = update_each(self._session, table(model), [{"id": n, **values} for n, values in own.items()],
+                                    holding={"state": legal.source}, alike={"state": legal.target})
             if moved != len(rows):
                 raise Refusal("overtaken", state=str(legal.source))
             for row in rows.values():
@@ -276,34 +278,14 @@ class _Steps:
             moved += getattr(result, "rowcount", 0)
         return moved
 
-    def _each(self, rows: sa.Table, legal: Move, own: Mapping[int | None, Mapping[str, Any]]) -> int:
-        names = frozenset(next(iter(own.values())))
-        result = self._session.execute(_moving(rows, names, one=True), [
-            {**values, "those": n, "source": legal.source, "target": legal.target} for n, values in own.items()])
-        return getattr(result, "rowcount", 0)
-
 
 @lru_cache
-def _moving(rows: sa.Table, names: frozenset[str], one: bool = False) -> sa.Update:
-    """The statement that moves `those` rows, or one of them, and writes further columns by the way."""
-    which = rows.c.id == sa.bindparam("those") if one else rows.c.id.in_(sa.bindparam("those", expanding=True))
+def _moving(rows: sa.Table, names: frozenset[str]) -> sa.Update:
+    """The statement that moves `those` rows, and writes further columns by the way."""
     further: dict[str, Any] = {name: sa.bindparam(name) for name in sorted(names)}
-    return sa.update(rows).where(which, rows.c.state == sa.bindparam("source")).values(
-        state=sa.bindparam("target"), **further)
-
-
-def leaf(event_row: Mapping[str, Any]) -> bytes:
-    """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it."""
-    return _canonical({
-        "after": event_row["after"], "at": event_row["at"].isoformat(), "batch": event_row["batch"],
-        "before": event_row["before"], "delivery": str(event_row["delivery_id"]), "key": event_row["key"],
-        "kind": event_row["kind"], "notice_after": event_row["notice_after"],
-        "notice_before": event_row["notice_before"],
-    }).encode()
-
-
-# RFC 8785 of an object that holds nothing but strings, and has its names in order: ten times as fast as the library.
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    return sa.update(rows).where(
+        rows.c.id.in_(sa.bindparam("those", expanding=True)), rows.c.state == sa.bindparam("source")
+    ).values(state=sa.bindparam("target"), **further)
 
 
 def entry_hash(entry: Mapping[str, Any]) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
@@ -22,6 +23,7 @@ from notifier.tables import Blob
 from notifier.tables.base import table
 
 LEVEL = 3  # of zlib's nine: six packs letters hardly better and takes three times as long
+MEMORY = 7  # of zlib's nine: a packer of more than 128 kB is a page fault for each letter, and four times as slow
 PLAIN, ZLIB, BASED = "", "zlib", "based"  # Blob.packing
 
 
@@ -43,19 +45,13 @@ class Base:
 
     @cached_property
     def _packer(self) -> Any:
-        return zlib.compressobj(LEVEL, zdict=self.body)
+        return zlib.compressobj(LEVEL, memLevel=MEMORY, zdict=self.body)
 
     def pack(self, body: bytes) -> bytes:
         """A letter's bytes, packed with this as the dictionary."""
         packer = self._packer.copy()  # reading the dictionary costs more than packing a letter with it
         packed: bytes = packer.compress(body) + packer.flush()
         return packed
-
-
-@lru_cache(128)
-def base(body: bytes) -> Base:
-    """The base of these bytes, ready to pack with."""
-    return Base(body)
 
 
 @dataclass(frozen=True)
@@ -85,6 +81,12 @@ def keep(session: Session, letters: Iterable[Letter], now: datetime) -> None:
         session.execute(_insert(session.get_bind().dialect.name), [rows[sha256] for sha256 in sorted(rows)])
 
 
+def drop(session: Session, names: Collection[str]) -> None:
+    """Removes stored bytes that nothing refers to."""
+    if names:
+        session.execute(sa.delete(table(Blob)).where(table(Blob).c.sha256.in_(sorted(names))))
+
+
 @lru_cache
 def _insert(dialect: str) -> Any:
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
@@ -101,12 +103,20 @@ def body(session: Session, sha256: str) -> bytes | None:
     row = session.get(Blob, sha256) if sha256 else None
     if row is None:
         return None
-    if row.packing == PLAIN:
-        return row.body
-    if row.packing == ZLIB:
-        return zlib.decompress(row.body)
-    held = body(session, row.base_sha256)
-    return None if held is None else zlib.decompressobj(zdict=held).decompress(row.body)
+    return unpacked(row.packing, row.body, body(session, row.base_sha256) if row.packing == BASED else None)
+
+
+def unpacked(packing: str, packed: bytes, base: bytes | None) -> bytes | None:
+    """Stored bytes as they were before packing; `base` is what they were packed with, unpacked. None where they cannot
+    be unpacked, because they or their base were altered or are gone."""
+    if packing == PLAIN:
+        return packed
+    try:
+        if packing == BASED:
+            return zlib.decompressobj(zdict=base).decompress(packed) if base is not None else None
+        return zlib.decompress(packed)
+    except zlib.error:
+        return None
 
 
 def letter(session: Session, sha256: str) -> dict[str, Any] | None:

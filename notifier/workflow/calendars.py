@@ -17,12 +17,14 @@ import tzdata
 from holidays.utils import list_supported_countries
 
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Sentence
+from notifier.domain.sentences import LANGUAGES, N_, Fact, Name, Sentence, Words
 from notifier.domain.terms import HolidaySet, Terms
 from notifier.domain.window import RULES_VERSION, DayOff
+from notifier.workflow import places
 
 _WEEKEND = {5: N_("Saturday"), 6: N_("Sunday")}
-_EXTRA = N_("additional day off")
+_EXTRA = N_("an additional day off")
+_THERE = N_("%(holiday)s in %(place)s")
 
 _MOVING = {
     # Canton Solothurn. Corpus Christi, Assumption and All Saints are rest days by its Ruhetagsgesetz, par. 2
@@ -39,23 +41,22 @@ _FIXED = {
 }  # fmt: skip
 
 
-def day_off(terms: Terms, language: str = "en") -> DayOff:
-    """The days that are no working days by these terms, each with its name in `language` where there is one.
+def day_off(terms: Terms, further: tuple[date, ...] = ()) -> DayOff:
+    """The days that are no working days by these terms, each with what it is, to be said in any language.
 
-    Saturdays, Sundays, the public holidays of every holiday set (a day off in one is a day off), and the
-    terms' extra days. Names of our own (weekdays, additions) are message ids. Raises Refusal bad_value as
-    `check` does.
+    Saturdays, Sundays, the public holidays of every holiday set (a day off in one is a day off) with the place that
+    keeps them, the terms' extra days and any `further` ones. Raises Refusal bad_value as `check` does.
     """
     for each in terms.holiday_sets:
         check(each)
-    extra = frozenset(terms.extra_holidays)
+    extra = frozenset(terms.extra_holidays + further)
 
-    def name(day: date) -> str | None:
+    def name(day: date) -> Fact | None:
         if weekend := _WEEKEND.get(day.weekday()):
             return weekend
         for each in terms.holiday_sets:
-            if holiday := _public(each, day.year, language).get(day):
-                return holiday
+            if day in _public(each, day.year, "en"):
+                return Sentence(_THERE, {"holiday": _holiday(each, day), "place": _place(each)})
         return _EXTRA if day in extra else None
 
     return name
@@ -107,6 +108,26 @@ def _public(which: HolidaySet, year: int, language: str) -> Mapping[date, str]:
         categories=holidays.PUBLIC,
     )
     return {**_added(str(which), year), **dict(found.items())}
+
+
+def _holiday(which: HolidaySet, day: date) -> Words | Name:
+    """What a holiday is called: our own words, or the library's names."""
+    ours = _public(which, day.year, "en")[day]
+    if isinstance(ours, Words):
+        return ours
+    return Name(tuple((language, _public(which, day.year, language)[day]) for language in LANGUAGES))
+
+
+@lru_cache
+def _place(which: HolidaySet) -> Name:
+    """Where a calendar's holidays are kept: the subdivision by its own name where the library has one."""
+    country = places.called(which.country)
+    if not which.subdivision:
+        return country
+    aliases = getattr(holidays.country_holidays(which.country), "subdivisions_aliases", {})
+    own = next((name for name, code in aliases.items() if code == which.subdivision), "")
+    return Name((("en", own),)) if own else Name(tuple(
+        (language, f"{name} ({which.subdivision})") for language, name in country.spoken))
 
 
 def _added(which: str, year: int) -> dict[date, str]:

@@ -320,12 +320,13 @@ def _readable(items: Sequence[Item]) -> list[dict[str, Any]]:
 
 
 def concerned(session: Session, change: Change) -> list[tuple[NoticeChange, Notice]]:
-    """The part of every notice that is about this change, in order of customer; where it was corrected, the newest."""
+    """The part of every notice that is about this change, in order of customer; where it was corrected, the newest.
+    Those freed are left out: it no longer concerns these customers."""
     rows = session.exec(
         select(NoticeChange, Notice).join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
         .join(Announcement, col(Announcement.id) == col(Notice.announcement_id))
         .where(NoticeChange.change_id == change.id, col(Announcement.made_at).is_not(None),
-               col(NoticeChange.superseded_at).is_(None))
+               col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None))
         .order_by(col(Notice.customer_id), col(Notice.id))
     )
     return list(rows)

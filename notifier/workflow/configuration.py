@@ -13,11 +13,25 @@ from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, Role
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Sentence
-from notifier.domain.terms import Authorisation, ClockStart, DayKind, HolidaySet, Notify, ReceiptRule
+from notifier.domain.sentences import LANGUAGES, N_, Sentence
+from notifier.domain.terms import (
+    LEAST_DAYS,
+    MOST_DAYS,
+    Authorisation,
+    ClockStart,
+    DayKind,
+    Decides,
+    EmergencyRule,
+    HolidaySet,
+    Notify,
+    ReceiptRule,
+    Refund,
+    Remedy,
+    Silence,
+    WindowRuns,
+)
 from notifier.tables import Setting
 from notifier.workflow import audit, calendars, listing, places, settings
-from notifier.workflow.customer_imports import LANGUAGES
 
 Read = Callable[[str], Any]
 
@@ -81,7 +95,7 @@ def _text(most: int, *, needed: bool = False) -> Read:
 
 def _number(least: int) -> Read:
     def read(typed: str) -> int:
-        if not re.fullmatch("[0-9]{1,3}", typed) or not least <= int(typed) <= 365:
+        if not re.fullmatch("[0-9]{1,3}", typed) or not least <= int(typed) <= MOST_DAYS:
             raise _Wrong(N_("this is no number of days up to 365"))
         return int(typed)
 
@@ -141,11 +155,14 @@ READ: Mapping[str, Read] = {
     "organisation.legal_name": _text(300, needed=True), "organisation.address": _text(1000, needed=True),
     "organisation.country": _country, "organisation.contact": _text(300), "organisation.dpo": _text(300),
     "organisation.eu_representative": _text(1000), "organisation.zone": _zone, settings.LANGUAGE: _language,
-    settings.SECRECY: _yes_or_no,
-    "terms.notice_days": _number(0), "terms.window_days": _number(1), "terms.termination_days": _number(1),
+    settings.SECRECY: _yes_or_no, settings.DATA_DAYS: _number(1),
+    **{f"terms.{name}": _number(least) for name, least in LEAST_DAYS.items()},
     "terms.day_kind": _choice(DayKind), "terms.zone": _zone, "terms.holiday_sets": _holiday_sets,
     "terms.extra_holidays": _days, "terms.receipt_rule": _choice(ReceiptRule),
     "terms.clock_start": _choice(ClockStart), "terms.authorisation": _choice(Authorisation),
-    "terms.notify": _choice(Notify),
+    "terms.notify": _choice(Notify), "terms.silence": _choice(Silence), "terms.remedy": _choice(Remedy),
+    "terms.decides": _choice(Decides), "terms.refund": _choice(Refund),
+    "terms.emergency_rule": _choice(EmergencyRule), "terms.window_runs": _choice(WindowRuns),
+    "terms.notice_day_kind": _choice(DayKind),
 }
 """Every setting, and how what was typed is read."""

@@ -23,8 +23,9 @@ from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import N_
 from notifier.domain.states import CHANGE, ChangeState, NoticeState
 from notifier.tables import Announcement, Change, ChangeItem, Correction, Countersignature, Notice, NoticeChange
-from notifier.workflow import announcements, audit, changes, deliveries, listing, notices, people, reached
+from notifier.workflow import announcements, audit, changes, deliveries, listing, notices, people, tellings
 from notifier.workflow.announcements import Plan
+from notifier.workflow.earliest import in_words
 
 ACT = "correct"
 
@@ -126,7 +127,8 @@ def _refuse_start(session: Session, change: Change, start: date | None, now: dat
         raise Refusal("start_missing")
     planned = announcements.plan(session, [change], now)
     if planned.opens_window and start < planned.earliest:
-        raise Refusal("start_too_early", start=start, earliest=planned.earliest)
+        words = in_words(planned.deciding)
+        raise Refusal("start_too_early", start=start, earliest=planned.earliest, details=[words] if words else [])
 
 
 def _inform(
@@ -138,7 +140,7 @@ def _inform(
                       problem=N_("a correction that only informs moves no start; move the start by itself"))
     correction = _keep(session, change, before, items, words, now)
     told = sum(
-        reached.tell(session, "change_corrected", notice, part, words, now=now, attempt=correction.n)
+        tellings.tell_reached(session, "change_corrected", notice, part, words, now=now, attempt=correction.n)
         for part, notice in changes.concerned(session, change) if part.withdrawn_at is None
     )
     listing.new_edition(session, ACT, now)
@@ -177,7 +179,7 @@ def _tell_no_longer_concerned(
     left_out = {s.customer.id for s in planned.seats if s.why == Why.OTHER_SERVICES}
     for part, notice in told:
         if notice.customer_id in left_out:
-            reached.tell(session, "change_corrected", notice, part, correction.words, now=now,
+            tellings.tell_reached(session, "change_corrected", notice, part, correction.words, now=now,
                                  attempt=correction.n)
 
 

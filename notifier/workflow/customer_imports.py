@@ -13,15 +13,30 @@ from sqlmodel import Session
 
 from notifier.domain.people import ContactRole
 from notifier.domain.refusals import Refusal
-from notifier.domain.sentences import N_, Fact, Sentence
-from notifier.domain.terms import Authorisation, ClockStart, DayKind, HolidaySet, Notify, ReceiptRule
+from notifier.domain.sentences import LANGUAGES, N_, Fact, Sentence
+from notifier.domain.terms import (
+    LEAST_DAYS,
+    MOST_DAYS,
+    Authorisation,
+    ClockStart,
+    DayKind,
+    Decides,
+    EmergencyRule,
+    HolidaySet,
+    Notify,
+    ReceiptRule,
+    Refund,
+    Remedy,
+    Silence,
+    WindowRuns,
+    check,
+)
 from notifier.tables import Customer
 from notifier.workflow import calendars, customers, sheets
 from notifier.workflow.customers import ContactEntry, CustomerEntry
 from notifier.workflow.imports import assign, headings, one, parts
 from notifier.workflow.sheets import Cell, Row, bad
 
-LANGUAGES = ("en", "de", "fr", "it")  # those letters are written in
 _UNDER = frozenset({"customers"})
 _FORMULA = re.compile(r"=|[@+-][A-Za-z_.]+\(")  # what a spreadsheet would run, if the value ever came back to one
 
@@ -150,6 +165,10 @@ class _Draft:
             problems.append(Sentence(N_("“name” is empty")))
         if entry.contract_start and entry.contract_end and entry.contract_end < entry.contract_start:
             problems.append(Sentence(N_("“contract_end” is before “contract_start”")))
+        try:
+            check(terms)
+        except Refusal as refusal:
+            problems.append(Sentence(str(refusal)))
         if _FORMULA.match(self.ref):
             problems.append(Sentence(N_("“customer_ref” is a formula; write its value")))
         if len(self.ref) > 80:
@@ -210,6 +229,13 @@ def _days(cell: Cell) -> list[str]:
     return [_day(part).isoformat() for part in parts(cell)]
 
 
+def _edition(cell: Cell) -> int:
+    text = one(cell)
+    if not re.fullmatch(r"\d{1,6}(\.0)?", text):
+        raise _Wrong(N_("“%(text)s” is no edition of the list; write its number"), text=text)
+    return int(float(text))
+
+
 def _country(cell: Cell) -> str:
     text = one(cell).upper()
     if not re.fullmatch("[A-Z]{2}", text):
@@ -247,13 +273,15 @@ _DAYS = N_("days")
 _OWN: dict[str, Callable[[Cell], Any]] = {
     "name": _text(300), "language": _language, "country": _country, "subdivision": lambda c: _text(10)(c).upper(),
     "postal_address": _text(1000), "services": parts, "agreement": _text(300), "agreement_date": _day,
-    "clause": _text(100), "contract_start": _day, "contract_end": _day,
+    "clause": _text(100), "annex_edition": _edition, "contract_start": _day, "contract_end": _day,
 }
 _TERMS: dict[str, Callable[[Cell], Any]] = {
-    "zone": _zone, "authorisation": _choice(Authorisation), "notice_days": _number(1, 365, _DAYS),
-    "window_days": _number(1, 365, _DAYS), "day_kind": _choice(DayKind), "clock_start": _choice(ClockStart),
-    "receipt_rule": _choice(ReceiptRule), "extra_holidays": _days, "notify": _choice(Notify),
-    "termination_days": _number(1, 365, _DAYS),
+    "zone": _zone, "authorisation": _choice(Authorisation), "day_kind": _choice(DayKind),
+    "clock_start": _choice(ClockStart), "receipt_rule": _choice(ReceiptRule), "extra_holidays": _days,
+    "notify": _choice(Notify), "silence": _choice(Silence), "decides": _choice(Decides), "remedy": _choice(Remedy),
+    "refund": _choice(Refund), "emergency_rule": _choice(EmergencyRule), "window_runs": _choice(WindowRuns),
+    "notice_day_kind": _choice(DayKind),
+    **{name: _number(least, MOST_DAYS, _DAYS) for name, least in LEAST_DAYS.items()},
 }
 _CONTACT: dict[str, Callable[[Cell], Any]] = {
     "contact_name": _text(200), "contact_email": _email, "contact_phone": _text(60),

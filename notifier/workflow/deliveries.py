@@ -9,17 +9,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.letters import NOTICE_LETTERS
+from notifier.domain.letters import NOTICE_LETTERS, OF_THE_WINDOW
 from notifier.domain.people import Actor, Role
 from notifier.domain.states import DELIVERY, DeliveryState
 from notifier.tables import Contact, Delivery, DeliveryEvent, Notice, User
 from notifier.tables.base import table
+from notifier.tables.bulk import update_each
 from notifier.workflow import audit, blobs, lanes
 from notifier.workflow.audit import BatchMove
 
@@ -52,12 +54,8 @@ class Outcome:
     words: str = ""
 
 
-@dataclass(frozen=True)
-class Sent:
-    """The letter as it was handed over, links masked, and the last day it printed, if any."""
-
-    letter: blobs.Letter
-    promised_last_day: date | None
+GIVES_UP = timedelta(days=5)
+"""How long a letter is tried again that may succeed later (RFC 5321, 4.5.4.1: four to five days)."""
 
 
 def queue(
@@ -150,7 +148,7 @@ def take(
     audit.move_batch(session, [
         BatchMove(row, "claim", now, also={
             "lease": row.lease, "leased_until": now + held_for, "transport": transport, "tries": row.tries + 1,
-        }) for row in rows
+        }) for row in sorted(rows, key=attrgetter("id"))
     ], actor=actor, now=now)
 
 
@@ -159,9 +157,38 @@ def cancel(session: Session, rows: Sequence[Claimed], *, actor: Actor, now: date
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)
 
 
+@dataclass(frozen=True)
+class Written:
+    """A letter as it is about to leave, links masked, and the last day it names, if any."""
+
+    letter: blobs.Letter
+    promised_last_day: date | None
+
+
+def keep(
+    session: Session, rows: Sequence[Claimed], letters: Mapping[str, Written], *, now: datetime
+) -> list[Claimed]:
+    """Stores what claimed deliveries are about to send, by their `ref`; to be committed before any of them leaves.
+    Returns the rows that are still this worker's: one that was held up for longer than its lease sends nothing."""
+    if not rows:
+        return []
+    written = update_each(session, table(Delivery), [
+        {"id": row.id, "letter_sha256": letters[row.ref].letter.sha256,
+         "promised_last_day": letters[row.ref].promised_last_day} for row in rows
+    ], holding={"lease": rows[0].lease, "state": DeliveryState.SENDING})
+    mine = {row.id for row in rows}
+    if written != len(rows):
+        mine = set(session.scalars(_MINE, {"ids": sorted(mine), "lease": rows[0].lease}))
+    blobs.keep(session, [letters[row.ref].letter for row in rows if row.id in mine], now)
+    return [row for row in rows if row.id in mine]
+
+
+_MINE = sa.select(_d.id).where(_d.id.in_(sa.bindparam("ids", expanding=True)), _d.lease == sa.bindparam("lease"),
+                               _d.state == DeliveryState.SENDING)
+
+
 def record(
-    session: Session, lease: str, outcomes: Sequence[Outcome], sent: Mapping[str, Sent], *, actor: Actor,
-    now: datetime,
+    session: Session, lease: str, outcomes: Sequence[Outcome], *, actor: Actor, now: datetime
 ) -> list[Delivery]:
     """Writes down what became of a claimed batch; returns the deliveries refused for good.
 
@@ -170,31 +197,37 @@ def record(
     """
     by_ref = {outcome.ref: outcome for outcome in outcomes}
     rows = session.execute(_HELD, {"refs": list(by_ref), "lease": lease}).all()
-    moves, refused, overtaken = [], [], []
+    moves, refused, overtaken, unsent = [], [], [], []
     for row in rows:
         outcome = by_ref[row.ref]
-        values = _handed(row, outcome, sent.get(row.ref), now)
+        action, values = _became(row, outcome, now)
         in_hand = row.state in (DeliveryState.SENDING, DeliveryState.UNCERTAIN)  # doubtful: its lease ran out
-        if in_hand and DELIVERY.find(row.state, _ACTION[outcome.verdict]) is not None:
-            values |= _next_due(row, outcome.verdict, now)
-            moves.append(BatchMove(row, _ACTION[outcome.verdict], now, words=outcome.words, also=values))
-            if outcome.verdict == "refused":
+        if in_hand and DELIVERY.find(row.state, action) is not None:
+            moves.append(BatchMove(row, action, now, words=outcome.words, also=values,
+                                   letter=row.letter_sha256 if action in LEFT else ""))
+            if action == "fail":
                 refused.append(row.id)
+            if action not in LEFT:
+                unsent.append(row)
         else:  # the provider's event was faster than its own answer
-            overtaken.append(values | {"row": row.id})
-    blobs.keep(session, [sent[row.ref].letter for row in rows if row.ref in sent], now)
+            overtaken.append({**_handed(row, outcome, now), "row": row.id})
+            if action in LEFT:
+                moves.append(BatchMove(row, "", now, words=outcome.words, letter=row.letter_sha256))
     if overtaken:
         session.execute(_KEEP, overtaken)
     audit.move_batch(session, moves, actor=actor, now=now)
+    _forget(session, unsent)
     query = select(Delivery).where(col(Delivery.id).in_(refused)).order_by(col(Delivery.id))
     return list(session.exec(query.execution_options(populate_existing=True))) if refused else []
 
 
+LEFT = frozenset({"accept", "doubt"})
+"""Moves after which a letter has left, or may have: their events name the letter."""
+
 _ACTION = {"accepted": "accept", "refused": "fail", "later": "requeue", "held": "requeue", "uncertain": "doubt"}
-_KEPT = ("tries", "due_at", "last_words", "provider_id", "provider_uuid", "handed_at", "promised_last_day",
-         "letter_sha256")
+_KEPT = ("last_words", "provider_id", "provider_uuid", "handed_at")
 _HELD = (
-    sa.select(_d.id, _d.ref, _d.state, *(_d[name] for name in _KEPT))
+    sa.select(_d.id, _d.ref, _d.state, _d.tries, _d.created_at, _d.letter_sha256, *(_d[name] for name in _KEPT))
     .where(_d.ref.in_(sa.bindparam("refs", expanding=True)), _d.lease == sa.bindparam("lease"))
     .order_by(_d.id).with_for_update()
 )
@@ -202,43 +235,71 @@ _KEEP = (sa.update(table(Delivery)).where(_d.id == sa.bindparam("row"))
          .values({name: sa.bindparam(name) for name in _KEPT}))
 
 
-def _handed(row: Any, outcome: Outcome, sent: Sent | None, now: datetime) -> dict[str, Any]:
+def _handed(row: Any, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """What the row keeps of an outcome, whatever its state."""
-    values = {
-        "tries": row.tries, "due_at": row.due_at, "last_words": outcome.words[:500],
-        "provider_id": outcome.provider_id or row.provider_id,
-        "provider_uuid": outcome.provider_uuid or row.provider_uuid, "handed_at": row.handed_at,
-        "promised_last_day": row.promised_last_day, "letter_sha256": row.letter_sha256,
+    return {
+        "last_words": outcome.words[:500], "provider_id": outcome.provider_id or row.provider_id,
+        "provider_uuid": outcome.provider_uuid or row.provider_uuid,
+        "handed_at": now if outcome.verdict in ("accepted", "uncertain") else row.handed_at,
     }
-    if outcome.verdict in ("accepted", "uncertain") and sent is not None:
-        values |= {"handed_at": now, "promised_last_day": sent.promised_last_day, "letter_sha256": sent.letter.sha256}
-    return values
 
 
-def _next_due(row: Any, verdict: str, now: datetime) -> dict[str, Any]:
-    if verdict == "accepted":
-        return {"due_at": now + SILENT}
-    if verdict == "later":
-        return {"due_at": now + BACKOFF[min(row.tries, len(BACKOFF)) - 1]}
-    return {"due_at": now, "tries": row.tries - 1} if verdict == "held" else {}
+def _became(row: Any, outcome: Outcome, now: datetime) -> tuple[str, dict[str, Any]]:
+    """The move that an outcome makes, and what it writes. What "may succeed later" for too long has failed: somebody
+    else must be written to."""
+    action, values = _ACTION[outcome.verdict], _handed(row, outcome, now)
+    if outcome.verdict == "accepted":
+        values["due_at"] = now + SILENT
+    elif outcome.verdict == "uncertain":
+        values["absent_at"] = None  # each doubt is looked into afresh: one absence of an earlier one says nothing
+    elif outcome.verdict == "later" and now - row.created_at > GIVES_UP:
+        action = "fail"
+    elif outcome.verdict == "later":
+        values |= {"due_at": now + BACKOFF[min(row.tries, len(BACKOFF)) - 1], "tries": row.tries}
+    elif outcome.verdict == "held":
+        values |= {"due_at": now, "tries": row.tries - 1}
+    return action, values
+
+
+def _forget(session: Session, unsent: Sequence[Any]) -> None:
+    """Letters that are known not to have left are not kept; unless the same one has left before."""
+    names = {row.letter_sha256: row.id for row in unsent if row.letter_sha256}
+    if not names:
+        return
+    left = set(session.scalars(sa.select(_e.letter).where(_e.delivery_id.in_(names.values()), _e.letter != "")))
+    blobs.drop(session, names.keys() - left)
+    session.execute(sa.update(table(Delivery)).where(_d.id.in_(names.values())).values(letter_sha256=(
+        sa.func.coalesce(sa.select(_e.letter).where(_e.delivery_id == _d.id, _e.letter != "")
+                         .order_by(_e.id.desc()).limit(1).scalar_subquery(), ""))))
+
+
+_e = table(DeliveryEvent).c
 
 
 def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
-    """Letters a worker took and never answered for: whether they left nobody knows, so they become uncertain."""
+    """Letters a worker took and never answered for: whether they left nobody knows, so they become uncertain. Those of
+    which it had not even kept the text cannot have left, and are queued again."""
     rows = list(session.exec(
         select(Delivery).where(col(Delivery.state) == DeliveryState.SENDING, col(Delivery.leased_until) < now)
         .limit(500).with_for_update(skip_locked=True)
     ))
-    audit.move_batch(session, [BatchMove(r, "doubt", now, words="the worker did not answer") for r in rows],
-                     actor=actor, now=now)
+    audit.move_batch(session, [
+        BatchMove(row, "doubt", now, words="the worker did not answer", letter=row.letter_sha256,
+                  also={"absent_at": None, "due_at": row.due_at})
+        if row.letter_sha256 else
+        BatchMove(row, "requeue", now, words="the worker did not answer, and had sent nothing yet",
+                  also={"absent_at": None, "due_at": now})
+        for row in rows
+    ], actor=actor, now=now)
     return len(rows)
 
 
 def cancel_queued(session: Session, notice_ids: Collection[int], *, actor: Actor, now: datetime) -> int:
-    """Cancels the letters that were to give these notices and have not left, because nothing they say is still so."""
+    """Cancels the letters that were to give these notices, or to speak of their windows, and have not left: nothing
+    they say is still so."""
     rows = list(session.exec(
         select(Delivery).where(col(Delivery.notice_id).in_(notice_ids), Delivery.subject_kind == "notice",
-                               col(Delivery.kind).in_(NOTICE_LETTERS),
+                               col(Delivery.kind).in_(OF_THE_WINDOW),
                                col(Delivery.state) == DeliveryState.QUEUED).with_for_update()
     ))
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)

@@ -21,13 +21,18 @@ _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\
 def keep(session: Session, body: bytes, now: datetime) -> str:
     """Stores bytes, unless they are held already; their SHA-256 in hexadecimal. Two who hand in the same at once
     both succeed."""
-    sha256 = hashlib.sha256(body).hexdigest()
+    name = sha256(body)
     insert: Any = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
     session.execute(insert(Blob).values(
-        sha256=sha256, media_type="application/octet-stream", packing="zlib", body=zlib.compress(body, 6),
+        sha256=name, media_type="application/octet-stream", packing="zlib", body=zlib.compress(body, 6),
         created_at=now,
     ).on_conflict_do_nothing())
-    return sha256
+    return name
+
+
+def sha256(body: bytes) -> str:
+    """The name a document is kept under."""
+    return hashlib.sha256(body).hexdigest()
 
 
 def name_of(path: str) -> str:

@@ -36,6 +36,7 @@ from notifier.workflow import (
     announcements,
     audit,
     changes,
+    contracts,
     customers,
     deliveries,
     exclusions,
@@ -43,7 +44,6 @@ from notifier.workflow import (
     objections,
     offboarding,
     people,
-    processing,
     register,
     releases,
     settings,
@@ -142,6 +142,8 @@ def _owe_letters(
     told = {notice.customer_id for _, notice in parts}
     for part, notice in parts:
         customer = session.get(Customer, notice.customer_id)
+        if contracts.over(session, notice, now):
+            continue
         for contact in deliveries.notice_contacts(session, notice.customer_id):
             deliveries.queue(session, "irregular_start", "notice_change", part.id or 0, email=contact.email,
                              name=contact.name, language=customer.language if customer else "en", now=now,
@@ -205,7 +207,8 @@ def _set_aside(
         raise Refusal("not_overridable")
     aside = {(s.customer.id or 0, s.part.id): _standing_of(s, named) for s in found if _standing_of(s, named)}
     if customer_ref and not found:
-        aside = _of_the_untold(session, change, customers.get(session, customer_ref), named, now)
+        customers.get(session, customer_ref)
+        raise Refusal("unknown", what="customer held up by this change", ref=customer_ref)
     missing = named - frozenset().union(*aside.values())
     if missing:
         raise Refusal("nothing_to_override", codes=", ".join(sorted(missing)))
@@ -214,16 +217,6 @@ def _set_aside(
 
 def _standing_of(standing: Standing, named: frozenset[Code]) -> frozenset[Code]:
     return named & {b.code for b in standing.blockers}
-
-
-def _of_the_untold(
-    session: Session, change: Change, customer: Customer, named: frozenset[Code], now: datetime
-) -> dict[tuple[int, int | None], frozenset[Code]]:
-    """A customer that bought the service after the announcing has no notice, and nothing else to be set aside."""
-    told = any(notice.customer_id == customer.id for _, notice in changes.concerned(session, change))
-    if told or processing.came_after(session, change, customer):
-        raise Refusal("unknown", what="customer held up by this change", ref=customer.ref)
-    return {(customer.id or 0, None): named & {Code.NOT_INFORMED}}
 
 
 def _write(

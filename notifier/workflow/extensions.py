@@ -15,7 +15,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.states import NOTICE, ChangeState, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Change, Notice, NoticeChange
-from notifier.workflow import announcements, audit, calendars, notices
+from notifier.workflow import announcements, audit, notices, reckoning, windows
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def _runs_until(session: Session, notice: Notice, now: datetime) -> date:
     """The last day this customer has so far, or yesterday's where that is over: nothing is extended into the past."""
     terms = Terms.from_json(notice.terms)
     row = notices.window_of(session, notice)
-    promised = notice.promised_last_day or rules.promised(terms, now, calendars.day_off(terms)).last_day
+    promised = notice.promised_last_day or reckoning.promised(session, notice, now).last_day
     day = max(row.last_day, notice.promised_last_day or row.last_day) if row else promised
     return max(day, now.astimezone(ZoneInfo(terms.zone)).date())
 
@@ -94,6 +94,5 @@ def _extend_one(session: Session, notice: Notice, last_day: date, reason: str, n
         notice.promised_last_day = last_day
     else:
         inputs = {**row.inputs, "extended_to": last_day.isoformat()}
-        notices.keep_window(session, notice, rules.extended(notices.value_of(row), last_day), inputs, reason, now=now)
-        notice.silence_noted_at = None  # what silence means is noted when the longer period has ended
+        windows.keep(session, notice, rules.extended(notices.value_of(row), last_day), inputs, reason, now=now)
     notices.tell_longer(session, notice, now=now, words=reason)

@@ -6,21 +6,37 @@ can put the mask in their place.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
+from urllib.parse import quote
 
 from sqlmodel import Session
 
+from notifier.domain import register as register_rules
+from notifier.domain import transfers
 from notifier.domain import window as window_rules
-from notifier.domain.letters import STAFF_LETTERS, Addressee, Facts, LetterKind, NoticeFacts, ObjectionFacts, StaffFacts
-from notifier.domain.listing import ListedService, Organisation, PublishedChange
+from notifier.domain.evidence import NAMES, EvidenceKind
+from notifier.domain.letters import (
+    STAFF_LETTERS,
+    Addressee,
+    ContactFacts,
+    Facts,
+    LetterKind,
+    NoticeFacts,
+    ObjectionFacts,
+    Shown,
+    StaffFacts,
+)
+from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
+from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import NoticeState
-from notifier.domain.terms import Authorisation, DayKind, Terms
+from notifier.domain.terms import Terms
 from notifier.tables import (
     Change,
+    Contact,
     Customer,
     Delivery,
     Engagement,
@@ -33,12 +49,17 @@ from notifier.tables import (
     ReplyProof,
 )
 from notifier.workflow import (
+    announcements,
     audit,
     calendars,
+    changes,
+    contact_checks,
     deliveries,
+    evidence,
     links,
     listing,
     objections,
+    places,
     register,
     reviews,
     settings,
@@ -77,6 +98,10 @@ def prepare(session: Session, delivery: Owed, sender: Sender, now: datetime) -> 
         return _reply_proof(session, delivery, sender, head)
     if kind in STAFF_LETTERS:
         return _staff(session, delivery, head)
+    if kind is LetterKind.CHANGE_PREVIEWED:
+        return _previewed(session, delivery, sender, now)
+    if kind is LetterKind.CONTACT_CHECK:
+        return _contact_check(session, delivery, sender, head, now)
     return _objection(session, delivery, sender, head, now)
 
 
@@ -89,15 +114,38 @@ def preview(
     head = envelope(settings.organisation(session), LetterKind.CHANGE_ANNOUNCED, language,
                     contact.name if contact else "", contact.email if contact else "", sender)
     opens = any(c.opens_window for c in concerned)
-    promise = window_rules.promised(seat.terms, now, calendars.day_off(seat.terms, language))
+    about = told(session, concerned, head["organisation"].zone)
+    promise = window_rules.promised(seat.terms, now, calendars.day_off(seat.terms), starts_on=about.starts_on)
     last_day, why = (promise.last_day, promise.why) if opens else (None, ())
     newest = listing.newest(session)
     return notice_facts(
-        head, addressed(seat.customer), seat.terms, told(session, concerned, head["organisation"].zone), last_day, why,
+        head, addressed(seat.customer), seat.terms, about, last_day, why,
         announcement="A-…", thread="preview", link=f"{sender.base_url}/n/{links.MASK}",
         edition=(newest.n if newest else 0) + 1, edition_sha256="…", audit_head=audit.head(session).hash,
         services=services(session), reason="",
     )
+
+
+def _previewed(session: Session, delivery: Owed, sender: Sender, now: datetime) -> Prepared:
+    """The letter to a customer as it would be now, for one of our people: its links are masked and lead nowhere."""
+    concerned = [changes.get(session, ref) for ref in delivery.words.split()]
+    seat = announcements.seat(session, concerned, delivery.subject_id, now)
+    facts = preview(session, concerned, seat, delivery.language, sender, now)
+    return Prepared(replace(facts, kind=LetterKind.CHANGE_PREVIEWED, thread=delivery.ref), ())
+
+
+def _contact_check(
+    session: Session, delivery: Owed, sender: Sender, envelope: dict[str, Any], now: datetime
+) -> Prepared:
+    contact = session.get(Contact, delivery.subject_id)
+    assert contact is not None
+    customer = session.get(Customer, contact.customer_id)
+    assert customer is not None
+    token = sender.signer.token(links.ensure(session, links.CHECK, contact.id or 0, contact_id=contact.id, now=now))
+    facts = ContactFacts(**envelope, thread=delivery.ref, customer=addressed(customer),
+                         link=f"{sender.base_url}/c/{token}",
+                         again=contact_checks.asked_again(contact, now))
+    return Prepared(facts, (token,))
 
 
 def envelope(
@@ -113,17 +161,48 @@ def envelope(
 @dataclass(frozen=True)
 class Told:
     """The changes a letter speaks of, as it tells them; `opens_window` names those that do, `start_was` the planned
-    start told before."""
+    start told before, `documents` what customers may see."""
 
     changes: tuple[PublishedChange, ...]
     opens_window: frozenset[str]
     start_was: date | None
+    documents: tuple[Shown, ...]
+
+    @property
+    def starts_on(self) -> date | None:
+        """The last planned start of those that open a window; None where none is fixed."""
+        fixed = (c.planned_start for c in self.changes if c.ref in self.opens_window and c.planned_start)
+        return max(fixed, default=None)
 
 
 def told(session: Session, concerned: Sequence[Change], zone: str) -> Told:
     """What letters in this zone tell of these changes now."""
-    return Told(tuple(listing.published(session, change, zone) for change in concerned),
-                frozenset(c.ref for c in concerned if c.opens_window), next((c.start_was for c in concerned), None))
+    published = tuple(listing.published(session, change, zone) for change in concerned)
+    return Told(tuple(map(founded, published)), frozenset(c.ref for c in concerned if c.opens_window),
+                next((c.start_was for c in concerned), None), tuple(_shown(session, published)))
+
+
+def founded(change: PublishedChange) -> PublishedChange:
+    """The change with a word on every place: where a law asks for no basis, that is said too. A pair of which one value
+    has general words keeps to them, so that nothing seems to change that does not."""
+    def whole(value: EngagementValue | None, general: str) -> EngagementValue | None:
+        return value.with_(transfers=transfers.founded(
+            register_rules.places_of(value), value.transfers, general, transfers.current(), places.countries,
+        )) if value else None
+
+    def pair(item: PublishedItem) -> PublishedItem:
+        general = "".join(value.transfer_basis for value in (item.before, item.after) if value)
+        return PublishedItem(whole(item.before, general), whole(item.after, general))
+
+    return replace(change, items=tuple(map(pair, change.items)))
+
+
+def _shown(session: Session, published: Iterable[PublishedChange]) -> Iterable[Shown]:
+    """The documents customers may see of each change that has any."""
+    for change in published:
+        rows = evidence.shown_to_customers(session, [i.after.ref for i in change.items if i.after])
+        if names := tuple(NAMES[EvidenceKind(row.kind)] for row in rows):
+            yield Shown(change.ref, names)
 
 
 def notice_facts(
@@ -133,9 +212,8 @@ def notice_facts(
     """What every letter about an announcement says, sent or only shown; `own` is what the letter itself adds."""
     return NoticeFacts(
         **envelope, **own, customer=customer, changes=about.changes, opens_window=about.opens_window,
-        window_days=terms.window_days, specific=terms.authorisation is Authorisation.SPECIFIC, last_day=last_day,
-        zone=terms.zone, why=why, termination_days=terms.termination_days, start_was=about.start_was,
-        business_days=terms.day_kind is DayKind.BUSINESS,
+        terms=terms, last_day=last_day, zone=terms.zone, why=why, start_was=about.start_was,
+        documents=about.documents,
         in_effect_on=next((c.in_effect_on for c in about.changes), None),
     )
 
@@ -156,7 +234,7 @@ def _objection(
         changes=tuple(listing.published(session, c, zone) for c in objections.changes_of(session, objection)),
         filed_at=objection.filed_at, zone=terms.zone, in_time=objection.in_time, text=objection.text,
         words=delivery.words, link=f"{sender.base_url}/o/{token}", right_until=objection.right_until,
-        right_days=terms.termination_days,
+        terms=terms,
         service=_ended_service(session, ended[1].name if ended and ended[1] else "", bool(ended)),
         ends_on=ended[0].ends_on if ended else None, services=services(session),
     )
@@ -192,6 +270,10 @@ def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepar
         held = session.get(Customer, notice.customer_id) if notice else None
         ref, customer, path = subject.to_email, held.name if held else "", f"/console/deliveries/{subject.ref}"
         more = {"failed": str(subject.state), "outlook": outlook(session, subject, notice)}
+    elif isinstance(subject, Contact):
+        whose = session.get(Customer, subject.customer_id)
+        assert whose is not None
+        ref, customer, path = subject.email, whose.name, f"/console/customers/{quote(whose.ref)}"
     elif isinstance(subject, Notice):
         ref, customer, path = subject.uid, _addressee(session, subject).name, f"/console/notices/{subject.uid}/by-hand"
     elif delivery.subject_kind == "provider_post":  # of many, the earlier ones are not kept
@@ -228,6 +310,7 @@ def _reply_proof(session: Session, delivery: Owed, sender: Sender, envelope: dic
 _SUBJECTS: dict[str, Any] = {
     "change": Change, "objection": Objection, "delivery": Delivery, "evidence": Evidence, "engagement": Engagement,
     "offboarding": Offboarding, "notice": Notice, "provider_post": ProviderPost,
+    "contact": Contact,
 }
 
 

@@ -1,7 +1,10 @@
-"""Signed links: how a contact reaches its notice or its case without an account.
+"""Signed links: how a contact reaches its notice, its case or the question after its address without an account.
 
 A link is a row; its token is signed from the row's id with the installation's key, so rendering a letter
 twice gives the same bytes. Stored letters, logs and evidence hold `MASK` in the token's place.
+
+A notice or a case link lives until it is revoked. Fresh ones are asked for and end by themselves: that to a customer's
+page after a day, and those that bind somebody once they were used (contract §5).
 """
 
 from __future__ import annotations
@@ -9,18 +12,28 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from uuid import uuid4
 
+import sqlalchemy as sa
 from itsdangerous import BadSignature, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from notifier.domain.refusals import Refusal
 from notifier.tables import Link
 
 MASK = "{link}"
-NOTICE, CASE = "notice", "case"
-PREFIX = {NOTICE: "n", CASE: "o"}
+NOTICE, CASE, MY, CHECK = "notice", "case", "my", "check"
+CONSENT, WITHDRAW, TERMINATE, CONTACT = "consent", "withdraw", "terminate", "contact"
+PREFIX = {NOTICE: "n", CASE: "o", MY: "my", CHECK: "c", CONSENT: "n", WITHDRAW: "o", TERMINATE: "o",
+          CONTACT: "my/confirm"}
+LIFE = {MY: timedelta(days=1), CONSENT: timedelta(days=1), WITHDRAW: timedelta(days=1), TERMINATE: timedelta(days=1),
+        CONTACT: timedelta(days=7)}
+"""How long a fresh link opens; all but MY open once."""
+
+MOST_AN_HOUR, MOST_A_DAY = 3, 10
+"""Fresh links of one kind to one contact about one thing: more would only fill its mailbox."""
 
 
 class Signer:
@@ -93,3 +106,64 @@ def open_link(session: Session, signer: Signer, kind: str, token: str, now: date
     if link.revoked_at is not None or (link.expires_at is not None and link.expires_at <= now):
         raise Refusal("link_revoked")
     return link
+
+
+def fresh(
+    session: Session, kind: str, target_id: int, *, contact_id: int | None, email: str = "", nonce: str = "",
+    now: datetime,
+) -> Link:
+    """A new link that ends by itself, for a contact (or an address). Raises Refusal too_many_links where enough were
+    made lately."""
+    made = session.exec(select(Link.created_at).where(
+        Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id, Link.email == email,
+        Link.nonce != "", col(Link.created_at) > now - timedelta(days=1))).all()
+    if len(made) >= MOST_A_DAY or sum(at > now - timedelta(hours=1) for at in made) >= MOST_AN_HOUR:
+        raise Refusal("too_many_links")
+    link = Link(kind=kind, target_id=target_id, contact_id=contact_id, email=email, nonce=nonce or str(uuid4()),
+                created_at=now, expires_at=now + LIFE[kind])
+    session.add(link)
+    session.flush()
+    return link
+
+
+def standing(session: Session, kind: str, target_id: int, contact_id: int | None, email: str) -> Link | None:
+    """The link of `ensure`, where it was made and opens."""
+    return session.exec(select(Link).where(
+        Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id, Link.email == email,
+        Link.nonce == "", col(Link.revoked_at).is_(None),
+    )).first()
+
+
+def waiting(
+    session: Session, kind: str, target_id: int, contact_id: int | None, email: str, now: datetime
+) -> Link | None:
+    """The newest fresh link of this kind that was sent and still opens."""
+    return session.exec(select(Link).where(
+        Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id, Link.email == email,
+        Link.nonce != "", col(Link.revoked_at).is_(None), col(Link.used_at).is_(None), col(Link.expires_at) > now,
+    ).order_by(col(Link.id).desc())).first()
+
+
+def known(session: Session, signer: Signer, kind: str, token: str) -> Link | None:
+    """The link this token was signed for, whether it still opens or not."""
+    link_id = signer.read(kind, token)
+    link = session.get(Link, link_id) if link_id is not None else None
+    return link if link is not None and link.kind == kind else None
+
+
+def opens(link: Link, now: datetime) -> bool:
+    """Whether a fresh link may still be used."""
+    live = link.expires_at is None or link.expires_at > now
+    return live and link.revoked_at is None and link.used_at is None
+
+
+def use(session: Session, link: Link, now: datetime) -> None:
+    """A fresh link decides something, once: of two copies of a form at once, the second is refused. Raises Refusal
+    link_used, or link_revoked for one that has ended."""
+    if link.used_at is None and not opens(link, now):
+        raise Refusal("link_revoked")
+    done = session.execute(sa.update(Link).where(col(Link.id) == link.id, col(Link.used_at).is_(None))
+                           .values(used_at=now).execution_options(synchronize_session=False))
+    if getattr(done, "rowcount", 0) != 1:
+        raise Refusal("link_used")
+    session.refresh(link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,9 +13,10 @@ import rfc8785
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
+from notifier.domain.joining import Fate
 from notifier.domain.listing import ListedService, ListValue, Mark, PublishedChange, PublishedItem
 from notifier.domain.states import ChangeState
-from notifier.tables import Change, Edition, IrregularStart, Override, Publication
+from notifier.tables import Announcement, AnnouncementChange, Change, Edition, IrregularStart, Override, Publication
 from notifier.workflow import changes as change_verbs
 from notifier.workflow import register, settings, turns
 
@@ -74,13 +75,30 @@ def published(session: Session, change: Change, zone: str) -> PublishedChange:
 
 
 def _marks(session: Session, change: Change, zone: str) -> tuple[Mark, ...]:
-    """What two people decided against the gate, for everybody to see: never who it concerned (design §4)."""
+    """What went out of the ordinary way, for everybody to see: decided by two people against the gate, or told too
+    late. Never who it concerned (design §4)."""
     acts: dict[str, Mark] = {}
     for row in session.exec(select(Override).where(Override.change_id == change.id).order_by(col(Override.id))):
         counted = acts[row.act].count if row.act in acts else 0
         acts[row.act] = Mark("override", row.at.astimezone(ZoneInfo(zone)).date(), counted + 1)
     irregular = session.exec(select(IrregularStart).where(IrregularStart.change_id == change.id))
-    return (*acts.values(), *(Mark("irregular_start", row.since, row.told) for row in irregular))
+    return (*acts.values(), *(Mark("irregular_start", row.since, row.told) for row in irregular),
+            *late_notices(session, change, zone))
+
+
+def late_notices(session: Session, change: Change, zone: str) -> list[Mark]:
+    """The days on which customers were told of a change only after its start, with how many of them."""
+    late: dict[date, int] = {}
+    for at, count in session.exec(
+        select(Announcement.made_at, Announcement.included)
+        .join(AnnouncementChange, col(AnnouncementChange.announcement_id) == col(Announcement.id))
+        .where(AnnouncementChange.change_id == change.id, Announcement.joining == Fate.LATE,
+               col(Announcement.made_at).is_not(None)).order_by(col(Announcement.id))
+    ):
+        if at is not None:
+            day = at.astimezone(ZoneInfo(zone)).date()
+            late[day] = late.get(day, 0) + count
+    return [Mark("late_notice", day, count) for day, count in late.items()]
 
 
 def _public_changes(session: Session) -> list[Change]:

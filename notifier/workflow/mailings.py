@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -22,7 +22,8 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
-from notifier.domain.letters import STAFF_LETTERS, LetterKind
+from notifier.domain.joining import ended
+from notifier.domain.letters import OF_THE_WINDOW, STAFF_LETTERS, LetterKind
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
@@ -33,7 +34,9 @@ from notifier.tables import (
     Change,
     Correction,
     Customer,
+    Delivery,
     Edition,
+    Evidence,
     Link,
     Notice,
     NoticeChange,
@@ -42,7 +45,19 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
-from notifier.workflow import calendars, deliveries, letters, links, notices, settings, written
+from notifier.tables.bulk import update_each
+from notifier.workflow import (
+    calendars,
+    contact_checks,
+    deliveries,
+    letters,
+    links,
+    notices,
+    page_letters,
+    reminders,
+    settings,
+    written,
+)
 from notifier.workflow.deliveries import Claimed
 from notifier.workflow.letters import Prepared, Sender
 
@@ -50,7 +65,7 @@ log = logging.getLogger("notifier.letters")
 Value = TypeVar("Value")
 MOST = 5000  # shared values kept
 
-_n, _p, _c, _l = (table(model).c for model in (Notice, NoticeChange, Customer, Link))
+_n, _p, _c, _l, _d, _h = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Delivery, Change))
 
 
 @dataclass
@@ -74,10 +89,12 @@ class Common:
         return value
 
 
-# Every act on what was told makes an edition or touches its change; settings and names of services stand by themselves.
+# Every act on what was told makes an edition or touches its change; documents (rows are only ever added), settings and
+# names of services stand by themselves.
 _MARK = sa.select(
     sa.select(sa.func.max(col(Edition.n))).scalar_subquery(),
     sa.select(sa.func.max(col(Change.updated_at))).scalar_subquery(),
+    sa.select(sa.func.max(col(Evidence.id))).scalar_subquery(),
     sa.select(sa.func.max(col(Setting.changed_at))).scalar_subquery(),
     sa.select(sa.func.count()).select_from(Setting).scalar_subquery(),
     sa.select(sa.func.aggregate_strings(col(Service.slug) + " " + col(Service.name), "\n")).scalar_subquery(),
@@ -104,10 +121,13 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
     """
     mailing = Mailing()
     common.refresh(session)
+    answered = contact_checks.pointless(session, owed, now)
     for row in owed:
-        if not _about_announcement(row):
+        if row.ref in answered:
+            mailing.moot.append(row)
+        elif not _about_announcement(row):
             with _told(mailing, row), session.begin_nested():
-                mailing.prepared[row.ref] = letters.prepare(session, row, sender, now)
+                mailing.prepared[row.ref] = _by_itself(session, row, sender, now)
     if announced := [row for row in owed if _about_announcement(row)]:
         batch = _Batch(session, announced, sender, common, now)
         for row in announced:
@@ -120,6 +140,12 @@ def prepare(session: Session, owed: Sequence[Claimed], sender: Sender, common: C
                     mailing.prepared[row.ref] = batch.prepared(row)
         batch.promise(mailing)
     return mailing
+
+
+def _by_itself(session: Session, row: Claimed, sender: Sender, now: datetime) -> Prepared:
+    if row.subject_kind in page_letters.SUBJECTS:
+        return page_letters.prepare(session, row, sender)
+    return letters.prepare(session, row, sender, now)
 
 
 def _about_announcement(row: Claimed) -> bool:
@@ -155,37 +181,65 @@ class _Batch:
             select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
         self._links = _links(session, owed, ids, now)
         self._audit_head = session.scalar(_AUDIT_HEAD) or ""
+        self._pointless = reminders.pointless(session, owed, now)
 
     def busy(self, row: Claimed) -> bool:
         """Whether somebody else is writing to the letter's notice."""
         return row.notice_id not in self._notices
 
     def moot(self, row: Claimed) -> bool:
-        """Whether nothing of a notice stands any more that this letter was to give."""
-        return deliveries.gives(row) and not self._standing(row)
+        """Whether nothing is left to say: nothing stands any more that this letter was to give, or of whose window it
+        speaks, or everything it was to remind of is answered, started or over, or the contract has ended."""
+        notice: Any = self._notices[row.notice_id]
+        if notice.contract_end is not None:
+            here = self._now.astimezone(ZoneInfo(self._terms(notice.terms).zone)).date()
+            if ended(notice.contract_end, here):
+                return True
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return not self._unanswered(row)
+        of_window = row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
+        return row.ref in self._pointless or (of_window and not self._standing(row))
+
+    def _unanswered(self, row: Claimed) -> list[Any]:
+        return [part for part in self._standing(row)
+                if part.opens_window and part.consent == "" and part.released_at is None]
 
     def _standing(self, row: Claimed) -> list[Any]:
         parts = self._parts.get(row.notice_id or 0, [])
-        return [part for part in parts if part.withdrawn_at is None and part.superseded_at is None]
+        standing = [p for p in parts if p.withdrawn_at is None and p.superseded_at is None and p.freed_at is None]
+        if row.kind != LetterKind.WINDOW_CLOSING:
+            return standing
+        return [part for part in standing if not part.consent]
+
+    def _concerned(self, row: Claimed) -> list[Any]:
+        """The parts of its notice a letter is about."""
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return self._unanswered(row)
+        if row.subject_kind == "notice_change":
+            return [part for part in self._parts.get(row.notice_id or 0, ()) if part.id == row.subject_id]
+        return self._standing(row)
 
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
         notice: Any = self._notices[row.notice_id]
         made, terms = self._made(notice.announcement_id), self._terms(notice.terms)
-        concerned = [part.change_id for part in self._parts.get(notice.id, ()) if part.id == row.subject_id] \
-            if row.subject_kind == "notice_change" else [part.change_id for part in self._standing(row)]
+        concerned = [part.change_id for part in self._concerned(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
-        last_day, why = self._last_day(notice, row, terms)
+        about = self._told(tuple(concerned), organisation.zone)
+        last_day, why = self._last_day(notice, row, terms, about.starts_on)
         token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
         correction = self._correction(notice.announcement_id, row, concerned)
+        if not notice.opens_window:
+            about = replace(about, opens_window=frozenset())
         facts = letters.notice_facts(
             letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
-            letters.addressed(notice), terms, self._told(tuple(concerned), organisation.zone), last_day, why,
+            letters.addressed(notice), terms, about, last_day, why,
             announcement=made.ref, thread=made.uid, link=f"{self._sender.base_url}/n/{token}",
             edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
             services=self._common.get("services", lambda: letters.services(self._session)),
             reason=correction.words if correction else row.words or (made.words if made.irregular else ""),
-            corrected=correction.mended if correction else (),
+            corrected=correction.mended if correction else (), joining=made.joining, annex=made.annex_edition,
+            elsewhere_on=made.elsewhere_on,
         )
         return Prepared(facts, (token,), last_day if deliveries.gives(row) else None)
 
@@ -193,7 +247,9 @@ class _Batch:
         def read() -> Any:
             return self._session.execute(sa.select(
                 col(Announcement.ref), col(Announcement.uid), col(Announcement.words), col(Announcement.irregular),
-                col(Announcement.edition_n), sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
+                col(Announcement.edition_n), col(Announcement.joining), col(Announcement.annex_edition),
+                col(Announcement.elsewhere_on),
+                sa.func.coalesce(col(Edition.sha256), "").label("edition_sha256"),
             ).join(Edition, col(Edition.n) == col(Announcement.edition_n), isouter=True)
                 .where(col(Announcement.id) == number)).one()
 
@@ -210,16 +266,20 @@ class _Batch:
 
         return self._common.get(("told", concerned), read)
 
-    def _last_day(self, notice: Any, row: Claimed, terms: Terms) -> tuple[date | None, tuple[Sentence, ...]]:
-        if not notice.opens_window or not (deliveries.gives(row) or row.kind == LetterKind.WINDOW_EXTENDED):
-            return None, ()
+    def _last_day(
+        self, notice: Any, row: Claimed, terms: Terms, starts_on: date | None
+    ) -> tuple[date | None, tuple[Sentence, ...]]:
         running = self._windows.get(notice.window_id)
-        if row.kind == LetterKind.WINDOW_EXTENDED and running is not None:
+        if row.kind == LetterKind.CONSENT_REMINDER:
+            return (running.last_day, ()) if running is not None else (None, ())
+        if not notice.opens_window or not (deliveries.gives(row) or row.kind in OF_THE_WINDOW):
+            return None, ()
+        if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
         sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
-        promise = self._common.get(("promise", notice.terms, row.language, sent_on), lambda: rules.promised(
-            terms, self._now, calendars.day_off(terms, row.language)))
+        promise = self._common.get(("promise", notice.terms, sent_on, starts_on), lambda: rules.promised(
+            terms, self._now, calendars.day_off(terms), starts_on=starts_on))
         if notice.promised_last_day is not None:
             promise = rules.until(promise, notice.promised_last_day)
         if running is not None and running.last_day > promise.last_day:
@@ -248,8 +308,11 @@ class _Batch:
                 notices.promise(self._session, notice.id, day, now=self._now)  # it may move a window that runs
             elif day is not None and (notice.promised_last_day is None or day > notice.promised_last_day):
                 alike.setdefault((notice.promised_last_day, day), set()).add(notice.id)
+        days = {number: day for (_, day), ids in alike.items() for number in ids}
+        if days:
+            update_each(self._session, table(Notice), [
+                {"id": number, "promised_last_day": day} for number, day in sorted(days.items())], holding={})
         for (before, day), ids in alike.items():
-            self._session.execute(_PROMISE, {"ids": sorted(ids), "day": day})
             written.in_bulk(self._session, "notice", ids, "promised_last_day", before, day)
 
 
@@ -274,20 +337,20 @@ class _Correction:
 _THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOTICES = (
     sa.select(_n.id, _n.announcement_id, _n.opens_window, _n.promised_last_day, _n.window_id,
-              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause)
+              sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause,
+              _c.contract_end)
     .join_from(table(Notice), table(Customer), _c.id == _n.customer_id)
     .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
-    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at)
+    sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.freed_at, _p.consent,
+              _p.released_at, _h.opens_window)
+    .join_from(table(NoticeChange), table(Change), _h.id == _p.change_id)
     .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
 )
 _LINKS = (
     sa.select(_l.target_id, _l.contact_id, _l.email, _l.id)
     .where(_l.kind == links.NOTICE, _l.target_id.in_(_THESE), _l.nonce == "").order_by(_l.id.desc())
-)
-_PROMISE = (
-    sa.update(table(Notice)).where(_n.id.in_(_THESE)).values(promised_last_day=sa.bindparam("day"))
 )
 _AUDIT_HEAD = sa.select(table(AuditHead).c.hash).where(table(AuditHead).c.id == 1)
 
@@ -298,19 +361,26 @@ def _links(session: Session, owed: Sequence[Claimed], ids: Sequence[int], now: d
     fresh = all(row.tries == 0 and row.contact_id is not None and deliveries.gives(row) for row in owed)
     found = {} if fresh else _stored_links(session, ids)
     wanted = {_link_key(row) for row in owed}
-    if missing := wanted - found.keys():
-        made = session.execute(_make_links(session.get_bind().dialect.name), [
-            {"kind": links.NOTICE, "target_id": notice_id, "contact_id": contact_id, "email": email, "nonce": "",
-             "created_at": now} for notice_id, contact_id, email in sorted(missing, key=str)
-        ])
+    if missing := [row.id for row in owed if _link_key(row) not in found]:
+        made = session.execute(_make_links(session.get_bind().dialect.name), {"ids": missing, "now": now})
         found |= {(target, contact, email): number for target, contact, email, number in made}
     return found if wanted <= found.keys() else _stored_links(session, ids)
 
 
 @lru_cache
 def _make_links(dialect: str) -> Any:
+    """The statement that makes the links of these deliveries, out of the rows themselves."""
     insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table(Link)).on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id)
+    email = sa.case((_d.contact_id.is_(None), _d.to_email), else_="")
+    owed = sa.select(
+        sa.literal(links.NOTICE), _d.notice_id, _d.contact_id, email, sa.literal(""), sa.bindparam("now", type_=_UTC)
+    ).where(_d.id.in_(_THESE)).distinct()
+    return (insert(table(Link)).from_select(
+        ["kind", "target_id", "contact_id", "email", "nonce", "created_at"], owed, include_defaults=False)
+        .on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id))
+
+
+_UTC = _l.created_at.type
 
 
 def _stored_links(session: Session, ids: Sequence[int]) -> dict[Any, int]:

@@ -15,10 +15,20 @@ from notifier.domain.letters import LetterKind
 from notifier.domain.people import Actor
 from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
-from notifier.domain.terms import Terms
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, barring, deliveries, proofs, windows
+from notifier.workflow import (
+    alerts,
+    audit,
+    contracts,
+    deliveries,
+    mailboxes,
+    proofs,
+    reckoning,
+    reminders,
+    silence,
+    windows,
+)
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -128,6 +138,8 @@ def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime)
         BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
         for s in steps
     ], actor=actor, now=now)
+    mailboxes.arrived(session, {s.delivery.contact_id: s.event.at for s in steps if s.action == "deliver"},
+                      actor=actor, now=now)
     first = [(s.notice, s.event.at) for s in steps if s.notice is not None and s.notice_action == "give"
              and s.notice.opens_window and s.notice.window_id is None]
     for notice in windows.open_first(session, first, _PROVEN, now=now):
@@ -163,8 +175,7 @@ def _rests_on(notice: Notice, delivery: Delivery) -> bool:
 def _after(session: Session, step: _Step, now: datetime, *, opened: bool) -> None:
     event, delivery = step.event, step.delivery
     if event.kind == "spam":
-        barring.bar(session, delivery.to_email, now=now)
-        alerts.barred(session, delivery, event.words, now=now)
+        mailboxes.bar(session, delivery, event.words, now)
     elif event.kind == "soft":
         delivery.hindered_at = event.at
     elif step.action == "accept":
@@ -188,9 +199,7 @@ def _proven(session: Session, step: _Step, now: datetime, *, opened: bool) -> No
 
 def _lost(session: Session, step: _Step, now: datetime) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
-    contact = session.get(Contact, delivery.contact_id) if delivery.contact_id else None
-    if contact is not None:
-        contact.bounced_at = now
+    mailboxes.lost(session, delivery, now)
     alerts.failed(session, delivery, "\n".join(filter(None, [event.words, event.advice])), now=now)
     if notice is None:
         return
@@ -241,6 +250,7 @@ def _given(
 
 
 def _unprove(session: Session, notice: Notice, now: datetime) -> None:
+    silence.reopen(session, notice)
     notice.given_at, notice.given_by, notice.proof = None, "", None
     for other in deliveries.of_notice(session, notice.id or 0):
         if other.state == DeliveryState.ACCEPTED:
@@ -258,8 +268,9 @@ def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
 
 def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
     """Writes to the first notice contact that has not been written to yet; False where there is none, or where
-    nothing of the notice stands any more."""
-    contact = _unwritten(session, notice) if stands(session, notice.id or 0) else None
+    nothing of the notice stands any more, or the contract has ended."""
+    waits = stands(session, notice.id or 0) and not contracts.over(session, notice, now)
+    contact = _unwritten(session, notice) if waits else None
     if contact is not None:
         write_to(session, notice, contact, now=now)
     return contact is not None
@@ -291,37 +302,44 @@ def letter_of(announcement: Announcement) -> str:
 
 
 def stands(session: Session, notice_id: int) -> bool:
-    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction."""
+    """Whether anything a notice announced still stands: neither taken back nor superseded by a correction, and still of
+    concern to the customer."""
     return session.exec(select(NoticeChange.id).where(
         NoticeChange.notice_id == notice_id, col(NoticeChange.withdrawn_at).is_(None),
-        col(NoticeChange.superseded_at).is_(None)).limit(1)).first() is not None
+        col(NoticeChange.superseded_at).is_(None), col(NoticeChange.freed_at).is_(None)).limit(1)).first() is not None
 
 
-def open_window(session: Session, notice: Notice, received_at: datetime, reason: str, *, now: datetime) -> NoticeWindow:
+def take_over(
+    session: Session, notice: Notice, at: datetime, proof: Mapping[str, Any], promised: date | None, *, actor: Actor,
+    now: datetime,
+) -> None:
+    """Records that a notice was given elsewhere, before this service, received `at`. Its window is the later of the one
+    the customer's terms give and the last day promised there. No letter leaves: it has been told."""
+    audit.move(session, notice, "give", actor=actor, now=now, checked={Need.PROOF}, refs={"by": "imported"})
+    notice.given_at, notice.given_by, notice.proof = at, "imported", dict(proof)
+    notice.promised_last_day = promised
+    if notice.opens_window:
+        open_window(session, notice, at, "taken over from elsewhere", tell=False, now=now)
+
+
+def open_window(
+    session: Session, notice: Notice, received_at: datetime, reason: str, *, tell: bool = True, now: datetime
+) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
-    counts = windows.first(Terms.from_json(notice.terms), received_at, notice.promised_last_day)
+    basis = reckoning.basis(session, notice)
+    counts = windows.kept_to(notice.promised_last_day, basis.window(received_at))
     before = window_of(session, notice)
     if before is not None:
         # A proof that moved to a later letter moves the day of receipt, from which the notice days count, as well.
         received_on = max(before.receipt_day, counts.receipt_day)
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
+            reminders.arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
-    row = keep_window(session, notice, counts, windows.inputs(notice, received_at), reason, now=now)
-    _tell_if_longer(session, notice, row, before, now=now)
-    return row
-
-
-def keep_window(
-    session: Session, notice: Notice, counts: Window, inputs: Mapping[str, Any], reason: str, *, now: datetime
-) -> NoticeWindow:
-    """Freezes `counts` as the notice's window from now on; the one that ran before stays beneath it."""
-    row = NoticeWindow(notice_id=notice.id or 0, inputs=dict(inputs), replaces_id=notice.window_id,
-                       reason=reason[:200], created_at=now, **windows.columns(counts))
-    session.add(row)
-    session.flush()
-    notice.window_id = row.id
+    row = windows.keep(session, notice, counts, basis.inputs(notice, received_at), reason, now=now)
+    if tell:
+        _tell_if_longer(session, notice, row, before, now=now)
     return row
 
 
@@ -335,7 +353,10 @@ def _tell_if_longer(
 
 
 def tell_longer(session: Session, notice: Notice, *, now: datetime, words: str = "") -> None:
-    """Owes every notice contact the short letter that names the later last day, with our own `words`."""
+    """Owes every notice contact the short letter that names the later last day, with our own `words`; none where the
+    contract has ended."""
+    if contracts.over(session, notice, now):
+        return
     earlier = len(deliveries.of_notice(session, notice.id or 0, "window_extended"))
     customer = session.get(Customer, notice.customer_id)
     assert customer is not None
@@ -356,8 +377,8 @@ def promise(session: Session, notice_id: int, last_day: date, *, now: datetime) 
     running = window_of(session, notice)
     if running is not None and last_day > running.last_day:
         counts = rules.until(value_of(running), last_day)
-        keep_window(session, notice, counts, {"promised": last_day.isoformat()}, "a later letter names a later day",
-                    now=now)
+        windows.keep(session, notice, counts, {"promised": last_day.isoformat()}, "a later letter names a later day",
+                     now=now)
 
 
 def window_of(session: Session, notice: Notice) -> NoticeWindow | None:

@@ -20,7 +20,7 @@ from notifier.domain.people import Actor, Kind, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import OBJECTION, Need, ObjectionState
-from notifier.domain.terms import Terms
+from notifier.domain.terms import Remedy, Terms
 from notifier.tables import (
     Change,
     Customer,
@@ -33,7 +33,17 @@ from notifier.tables import (
     Service,
     Termination,
 )
-from notifier.workflow import audit, changes, deliveries, notices, people, register, settings
+from notifier.workflow import (
+    audit,
+    changes,
+    contact_checks,
+    deliveries,
+    notices,
+    people,
+    reckoning,
+    register,
+    settings,
+)
 
 _ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # nothing that is misread over the phone
 
@@ -54,9 +64,11 @@ class Filing:
 
 
 def file(
-    session: Session, notice_id: int, filing: Filing, *, contact_id: int | None, actor: Actor, now: datetime
+    session: Session, notice_id: int, filing: Filing, *, contact_id: int | None, filed_at: datetime | None = None,
+    actor: Actor, now: datetime
 ) -> Objection:
-    """Takes in an objection and owes its filer a receipt. The filing itself proves that the notice arrived.
+    """Takes in an objection and owes its filer a receipt. The filing itself proves that the notice arrived. One that
+    was filed elsewhere before is in time or late by when that was, `filed_at`.
 
     Raises Refusal objection_empty or bad_value; never one for being late, repeated or unfounded.
     """
@@ -70,12 +82,14 @@ def file(
         return known
     against = _against(session, notice, filing.changes)
     notices.give(session, notice, now, "customer", {"act": "objection"}, actor=actor, now=now)
-    window = notices.window_of(session, notice)
+    contact_checks.heard(session, contact_id, now)
+    window, filed_at = notices.window_of(session, notice), filed_at or now
     uid = str(uuid4())
     objection = Objection(
         uid=uid, ref="O-" + "".join(secrets.choice(_ALPHABET) for _ in range(7)), notice_id=notice_id,
-        contact_id=contact_id, state=ObjectionState.FILED, nonce=nonce, channel=filing.channel, filed_at=now,
-        in_time=rules.in_time(now, window.ends_at if window else None),
+        contact_id=contact_id, state=ObjectionState.FILED, nonce=nonce, channel=filing.channel, filed_at=filed_at,
+        in_time=reckoning.start_is_open(session, notice)
+        or rules.in_time(filed_at, window.ends_at if window else None),
         window_ends_at=window.ends_at if window else None, filer_name=filing.name.strip()[:200],
         filer_function=filing.function.strip()[:200], filer_email=filing.email.strip(), language=filing.language,
         text=text,
@@ -169,7 +183,8 @@ def terminate(
     objection = get(session, ref, lock=True)
     today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
     over = objection.right_until is not None and today > objection.right_until
-    if objection.state != ObjectionState.NO_AGREEMENT or (over and actor.kind is Kind.CONTACT):
+    unowed = over or Terms.from_json(session.get_one(Notice, objection.notice_id).terms).remedy is Remedy.NONE
+    if objection.state != ObjectionState.NO_AGREEMENT or (unowed and actor.kind is Kind.CONTACT):
         raise Refusal("not_terminable")  # a late declaration by letter is for people to accept or not
     affected = affected_services(session, objection)
     if service and service not in affected:

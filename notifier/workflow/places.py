@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from babel import Locale
 
+from notifier.domain.sentences import LANGUAGES, Name
+
 _ALSO = {
     "US": "usa|us|u.s.|u.s.a.|united states of america|america|etats-unis d'amerique|stati uniti d'america|"
           "vereinigte staaten von amerika",
@@ -57,6 +59,12 @@ def country(text: str) -> str:
     """The two-letter code of a country, by its name or its code; a remark in brackets ("Germany (EU)") is left out.
     Empty for what is no country, so also for several of them."""
     return _codes().get(_fold(text)) or _codes().get(_fold(re.sub(r"\(.*?\)", " ", text)), "")
+
+
+@lru_cache
+def called(code: str) -> Name:
+    """A country's name in every language, by its two-letter code."""
+    return Name(tuple((language, str(Locale(language).territories.get(code, code))) for language in LANGUAGES))
 
 
 def spelled(text: str) -> str:

@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 
 from sqlmodel import Session, col, select
 
+from notifier.domain.joining import Fate, ended
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import ChangeState
-from notifier.tables import Change, ChangeItem, Customer, CustomerService, Engagement, IrregularStart, Override
-from notifier.workflow import changes, register, releases, settings
+from notifier.tables import Change, ChangeItem, Customer, Engagement, IrregularStart, Override
+from notifier.workflow import changes, customers, latecomers, register, releases, settings
 from notifier.workflow.releases import Standing
 
 
@@ -41,7 +42,7 @@ def may_process(session: Session, engagement_ref: str, customer_ref: str, on: da
     held = session.exec(select(Engagement).where(Engagement.ref == engagement_ref)).first()
     if change is None and held is None:
         raise Refusal("unknown", what="engagement", ref=engagement_ref)
-    if customer.contract_end is not None and customer.contract_end < on:
+    if ended(customer.contract_end, on):
         return _no(N_("This customer's contract has ended."))
     if held is not None and held.ended_on is not None and held.ended_on <= on:
         return _no(N_("This engagement has ended."))
@@ -100,32 +101,19 @@ def _untold(session: Session, change: Change, customer: Customer, now: datetime)
         zone = settings.organisation(session).zone
         found = tuple(b.sentence for b in releases.change_blockers(change, now, zone))
         return Answer(False, found or (Sentence(N_("The change has not taken effect.")),))
-    if came_after(session, change, customer):
+    if came_after(session, change, customer, now):
         return Answer(True, (Sentence(N_("It was on the list already when this customer joined.")),))
     waived = session.exec(select(Override.id).where(
         Override.change_id == change.id, Override.customer_id == customer.id, col(Override.notice_change_id).is_(None)
     )).first()
     if waived is not None or not change.opens_window:
         return Answer(True, (Sentence(N_("It is on the list, and this customer needs no notice of it.")),))
-    return _no(N_("This customer was never told: it bought the service after the change was announced."))
+    return _no(N_("This customer was never told: it came, or bought the service, after the change was announced."))
 
 
-def came_after(session: Session, change: Change, customer: Customer) -> bool:
+def came_after(session: Session, change: Change, customer: Customer, now: datetime) -> bool:
     """Whether a customer joined, or bought what the change concerns, after it took effect: then it agreed to it."""
-    started = change.in_effect_at
-    if started is None:
-        return False
-    if (irregular := _irregular_row(session, change)) is not None:
-        started = max(started, irregular.at)  # until it was recorded the list did not say so
-    zone = ZoneInfo(settings.organisation(session).zone)
-    begins = customer.contract_start or customer.created_at.astimezone(zone).date()
-    if begins >= started.astimezone(zone).date():
-        return True
-    concerned = {s.id for slug, s in register.services(session).items()
-                 if slug in changes.services_of(session, changes.items_of(session, change))}
-    bought = session.exec(select(CustomerService).where(CustomerService.customer_id == customer.id)).all()
-    since = [row.bought_at for row in bought if row.service_id in concerned]
-    return bool(since) and all(at is not None and at >= started for at in since)
+    return latecomers.fate_of(session, change, customer, now) is Fate.ON_LIST
 
 
 def _replaced(session: Session, engagement_ref: str, customer: Customer, now: datetime) -> bool:
@@ -171,5 +159,5 @@ def _buys(session: Session, customer: Customer, engagement_ref: str, change: Cha
     if value is None and change is not None:
         brought = (i.after for i in changes.items_of(session, change) if i.after is not None)
         value = next((v for v in brought if v.ref == engagement_ref), None)
-    bought = releases.services_of(session, customer.id or 0, on)
+    bought = customers.services_on(session, customer.id or 0, on)
     return value is None or not value.services or bought is None or bool(bought & set(value.services))

@@ -94,7 +94,8 @@ def of(session: Session, announcement: Announcement) -> Progress:
     ))
     return Progress(
         announcement.ref, announcement.included, _all(notices), _all(letters),
-        _by_service(session, number, services, letters=False), _by_service(session, number, services, letters=True),
+        _by_service(session, announcement, services, letters=False),
+        _by_service(session, announcement, services, letters=True),
         notices, letters,
     )
 
@@ -107,12 +108,17 @@ def _concerned(session: Session, number: int) -> tuple[str, ...]:
     return tuple({s for change in told for s in changes.services_of(session, changes.items_of(session, change))})
 
 
-def _by_service(session: Session, number: int, services: Sequence[str], *, letters: bool) -> dict[str, Counts]:
+def _by_service(
+    session: Session, announcement: Announcement, services: Sequence[str], *, letters: bool
+) -> dict[str, Counts]:
+    """Counts under what customers bought when they were told; since then one may have stopped."""
+    ended, told = col(CustomerService.ended_on), announcement.made_at
     state: Any = col(Delivery.state) if letters else col(Notice.state)
     bought = (
         select(CustomerService.customer_id, Service.slug)
         .join(Service, col(Service.id) == col(CustomerService.service_id))
-        .where(col(CustomerService.ended_on).is_(None), col(Service.slug).in_(services)).subquery()
+        .where(sa.or_(ended.is_(None), ended >= told.date()) if told else ended.is_(None),
+               col(Service.slug).in_(services)).subquery()
     )
     slug = sa.func.coalesce(bought.c.slug, EVERY_SERVICE)
     query = select(slug, state, sa.func.count()).select_from(Notice)
@@ -120,7 +126,7 @@ def _by_service(session: Session, number: int, services: Sequence[str], *, lette
         query = query.join(Delivery, col(Delivery.notice_id) == col(Notice.id)).where(*_GIVING)
     rows = session.exec(
         query.join(bought, bought.c.customer_id == col(Notice.customer_id), isouter=True)
-        .where(Notice.announcement_id == number).group_by(slug, state)
+        .where(Notice.announcement_id == announcement.id).group_by(slug, state)
     )
     return _table(rows)
 

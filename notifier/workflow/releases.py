@@ -20,11 +20,10 @@ from notifier.domain.people import Actor
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, ChangeState, Need
-from notifier.domain.terms import Authorisation, Terms
+from notifier.domain.terms import EmergencyRule, Terms
 from notifier.tables import (
     Change,
     Customer,
-    CustomerService,
     Notice,
     NoticeChange,
     Objection,
@@ -35,9 +34,12 @@ from notifier.tables import (
 )
 from notifier.workflow import (
     audit,
+    calendars,
     changes,
+    customers,
     deliveries,
     exclusions,
+    latecomers,
     listing,
     notices,
     offboarding,
@@ -58,10 +60,11 @@ class Standing:
     notice: Notice
     part: NoticeChange
     blockers: tuple[Blocker, ...]
-    gone: bool = False  # contract or service ended: blocks nothing, is never released
+    gone: bool = False  # contract or service ended, or bought no more: blocks nothing, is never released
     excluded: bool = False
     set_aside: tuple[Blocker, ...] = ()
     services: frozenset[str] = frozenset()
+    joining: str = ""  # informed, owed or late: this customer came after the announcement
 
     @property
     def waiting(self) -> bool:
@@ -86,6 +89,7 @@ def standings(
     concerned = frozenset(changes.services_of(session, changes.items_of(session, change)))
     today = now.astimezone(ZoneInfo(settings.organisation(session).zone)).date()
     left_out, overridden = exclusions.excluded(session, change), _overridden(session, change)
+    joined = latecomers.joined(session, change)
     found = []
     for part, notice in changes.concerned(session, change):
         customer = session.get(Customer, notice.customer_id)
@@ -96,7 +100,8 @@ def standings(
         facts = _facts(session, change, part, notice, customer, concerned, today, now,
                        overridden.get(part.id or 0, frozenset()))
         found.append(Standing(customer, notice, part, tuple(gate.blockers(facts)), gate.gone(facts),
-                              customer.id in left_out, tuple(gate.set_aside(facts)), facts.services))
+                              customer.id in left_out, tuple(gate.set_aside(facts)), facts.services,
+                              joined.get(notice.announcement_id, "")))
     return found
 
 
@@ -116,17 +121,19 @@ def _facts(
     terms = Terms.from_json(notice.terms)
     row = notices.window_of(session, notice)
     today_there = now.astimezone(ZoneInfo(terms.zone)).date()
-    bought = services_of(session, notice.customer_id, today_there)
+    bought = customers.services_on(session, notice.customer_id, today_there)
     return gate.Facts(
         change_state=change.state, planned_start=change.planned_start, today=today,
-        today_there=today_there, now=now, opens_window=change.opens_window,
-        specific=terms.authorisation is Authorisation.SPECIFIC,
+        today_there=today_there, now=now, opens_window=change.opens_window and notice.opens_window,
+        specific=terms.needs_yes,
         services=concerned if bought is None else bought & concerned,
         notice_state=notice.state, receipt_day=row.receipt_day if row else None, notice_days=terms.notice_days,
-        informed_enough_on=window.earliest_start(terms, row.receipt_day) if row else None,
+        informed_enough_on=window.earliest_start(terms, row.receipt_day, calendars.day_off(terms)) if row else None,
         window_ends_at=row.ends_at if row else None, last_day=row.last_day if row else None,
         consent=part.consent, objections=objections_of(session, change, notice.customer_id),
-        contract_end=customer.contract_end, overridden=overridden,
+        contract_end=customer.contract_end, window_holds=terms.holds_up,
+        emergency=terms.emergency_rule is not EmergencyRule.NONE, overridden=overridden,
+        stopped_buying=bought is not None and bool(concerned) and not bought & concerned,
     )
 
 
@@ -147,16 +154,6 @@ def _ended(session: Session, objection: Objection, customer_id: int) -> dict[str
         service = session.get(Service, row.service_id) if row.service_id else None
         ended.update(dict.fromkeys([service.slug] if service else every, row.ends_on))
     return ended
-
-
-def services_of(session: Session, customer_id: int, on: date) -> frozenset[str] | None:
-    """The slugs of what a customer buys on a day; None where nothing is recorded, which means everything."""
-    rows = session.exec(
-        select(col(Service.slug), col(CustomerService.ended_on))
-        .join(CustomerService, col(CustomerService.service_id) == col(Service.id))
-        .where(CustomerService.customer_id == customer_id)
-    ).all()
-    return frozenset(slug for slug, ended in rows if ended is None or ended >= on) if rows else None
 
 
 def change_blockers(change: Change, now: datetime, zone: str) -> list[Blocker]:
@@ -269,7 +266,8 @@ def _waiting(session: Session, change: Change) -> bool:
     return session.exec(
         select(NoticeChange.id).where(
             NoticeChange.change_id == change.id, col(NoticeChange.released_at).is_(None),
-            col(NoticeChange.withdrawn_at).is_(None), col(NoticeChange.superseded_at).is_(None)).limit(1)
+            col(NoticeChange.withdrawn_at).is_(None), col(NoticeChange.superseded_at).is_(None),
+            col(NoticeChange.freed_at).is_(None)).limit(1)
     ).first() is not None
 
 

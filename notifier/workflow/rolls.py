@@ -97,10 +97,13 @@ def refuse_unreachable(seats: Iterable[Seat]) -> None:
 
 
 def write(
-    session: Session, announcement: Announcement, part: Sequence[Seat], opens_window: bool, now: datetime
+    session: Session, announcement: Announcement, part: Sequence[Seat], opens_window: bool, now: datetime, *,
+    reachable: bool = True, letters: bool = True,
 ) -> None:
-    """One part: lines of the roll, notices, held letters. Raises Refusal no_notice_contact."""
-    refuse_unreachable(part)
+    """One part: lines of the roll, notices, held letters (none where they had them already). Raises Refusal
+    no_notice_contact where everybody must be `reachable`."""
+    if reachable:
+        refuse_unreachable(part)
     number, owed = announcement.id or 0, [seat for seat in part if seat.included]
     _insert(session, AudienceRow, [
         {"announcement_id": number, "customer_id": s.customer.id, "included": s.included, "why": str(s.why)}
@@ -113,7 +116,8 @@ def write(
          "terms": plain_terms[id(s.terms)], "opens_window": opens_window, "given_by": "", "created_at": now}
         for s in owed
     ])
-    _insert(session, Delivery, list(_letters(session, announcement, owed, now)))
+    if letters:
+        _insert(session, Delivery, list(_letters(session, announcement, owed, now)))
 
 
 def _letters(

@@ -17,6 +17,7 @@ from notifier.workflow import audit
 
 LANGUAGE = "organisation.language"
 SECRECY = "organisation.customers_bound_by_secrecy"
+DATA_DAYS, BY_THE_AGREEMENT = "retention.days_after_contract", 120
 
 
 def seed(
@@ -26,7 +27,7 @@ def seed(
     """Writes the environment's values as settings, unless there are settings already. True if it did."""
     if session.exec(select(Setting.key)).first() is not None:
         return False
-    values = _flat(organisation, terms, language, secrecy)
+    values = _flat(organisation, terms, language, secrecy) | {DATA_DAYS: BY_THE_AGREEMENT}
     session.add_all(Setting(key=key, value=value, changed_at=now) for key, value in values.items())
     audit.note(session, "seed", "settings", "", actor=actor, now=now, count=len(values), detail={"after": values})
     return True
@@ -50,16 +51,36 @@ def bound_by_secrecy(session: Session) -> bool:
     return bool(row and row.value)
 
 
+def data_days(session: Session) -> int:
+    """How many days after the end of a contract the customer's data has to be deleted or anonymised."""
+    row = session.get(Setting, DATA_DAYS)
+    return int(row.value) if row else BY_THE_AGREEMENT
+
+
 def default_terms(session: Session) -> Terms:
     """The organisation's default terms, for whatever a customer's contract does not say differently."""
     return Terms.from_json(_under(session, "terms.", set(Terms.__dataclass_fields__)))
 
 
+def extra_holidays(session: Session) -> list[str]:
+    """The organisation's further holidays, which count for every customer, as ISO dates in order."""
+    row = session.get(Setting, "terms.extra_holidays")
+    return sorted(row.value) if row else []
+
+
 def terms_of(session: Session, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
-    """A customer's terms: its own, over the defaults. The holidays of its place join the seat's
-    (reference B2.5: the union of both), unless its own terms name the sets."""
-    base = default_terms(session)
+    """A customer's terms: its own, over the defaults; see `over`."""
+    return over(default_terms(session), own, country, subdivision)
+
+
+def over(base: Terms, own: Mapping[str, Any], country: str = "", subdivision: str = "") -> Terms:
+    """A customer's terms over these defaults, for whoever asks for many. The holidays of its place join the seat's, and
+    its own further holidays the organisation's (reference B2.5: the union of both), unless its own terms name the
+    sets."""
     whole = base.to_json() | dict(own)
+    if "silence" not in own and whole["authorisation"] != base.authorisation:
+        whole.pop("silence")  # what silence means follows the authorisation
+    whole["extra_holidays"] = sorted({*base.to_json()["extra_holidays"], *own.get("extra_holidays", ())})
     if "holiday_sets" not in own and country:
         place = str(HolidaySet(country, subdivision))
         whole["holiday_sets"] = list(dict.fromkeys([*base.to_json()["holiday_sets"], place]))
@@ -71,7 +92,8 @@ def differing(
 ) -> dict[str, tuple[Any, Any]]:
     """Where the environment says something other than the table: key -> (environment, table)."""
     wanted = _flat(organisation, terms, language, secrecy)
-    held = {SECRECY: False} | {row.key: row.value for row in session.exec(select(Setting))}
+    plain = {f"terms.{name}": value for name, value in Terms().to_json().items()}  # some are younger than the table
+    held = {SECRECY: False} | plain | {row.key: row.value for row in session.exec(select(Setting))}
     return {key: (value, held.get(key)) for key, value in wanted.items() if held.get(key) != value}
 
 

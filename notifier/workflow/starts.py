@@ -15,7 +15,7 @@ from notifier.domain.people import Actor, Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, ChangeState, DeliveryState
 from notifier.tables import Change, Delivery
-from notifier.workflow import audit, changes, listing, reached, settings
+from notifier.workflow import audit, changes, listing, recounts, settings, tellings
 from notifier.workflow.audit import BatchMove
 
 LETTER = "start_moved"
@@ -43,6 +43,7 @@ def move_start(
         raise Refusal("start_earlier", day=max(told or today, today))
     change.start_was, change.planned_start, change.start_open_at = told, new_start, None
     change.updated_at = now
+    recounts.follow_start(session, change, actor=actor, now=now)
     count = _tell(session, change, reason.strip(), actor=actor, now=now)
     listing.new_edition(session, "move_start", now)
     audit.note(session, "move_start", CHANGE.name, change.ref, actor=actor, now=now, count=count, reason=reason.strip(),
@@ -84,7 +85,7 @@ def _tell(session: Session, change: Change, words: str, *, actor: Actor, now: da
             col(Delivery.subject_id).in_(part_ids),
         )
     ) or 0)
-    return sum(reached.tell(session, LETTER, notice, part, words, now=now, attempt=attempt)
+    return sum(tellings.tell_reached(session, LETTER, notice, part, words, now=now, attempt=attempt)
                for part, notice in waiting)
 
 

@@ -27,7 +27,7 @@ from notifier.tables import (
     Notice,
     NoticeChange,
 )
-from notifier.workflow import audit, listing, rolls, verify_rows
+from notifier.workflow import audit, delivery_events, listing, rolls, verify_rows
 
 PAGE = 1000  # rows held in memory at a time
 
@@ -80,7 +80,7 @@ def _batches(session: Session) -> Iterator[Sentence]:
     events = _paged(session, sa.select(_table(DeliveryEvent)).order_by(col(DeliveryEvent.batch), col(DeliveryEvent.id)))
     strange = 0
     for batch, rows in groupby(events, key=lambda row: row._mapping["batch"]):
-        leaves = [audit.leaf(row._mapping) for row in rows]
+        leaves = [delivery_events.leaf(row._mapping) for row in rows]
         seq, count, root = entries.pop(batch, (0, 0, ""))
         strange += not seq
         if seq and (len(leaves) != count or merkle.root(leaves) != root):

@@ -6,7 +6,6 @@ Of rows written by a version that told nothing yet, and of readable sides that w
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
@@ -17,8 +16,19 @@ from sqlmodel import Session, SQLModel, col, select
 
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import N_, NOTHING, Fact, Sentence
-from notifier.tables import Announcement, AuditDetail, AuditEntry, Blob, Contact, Countersignature, Delivery, Notice
-from notifier.workflow import listing, register, watched, written
+from notifier.domain.states import DeliveryState
+from notifier.tables import (
+    Announcement,
+    AuditDetail,
+    AuditEntry,
+    Blob,
+    Contact,
+    Countersignature,
+    Delivery,
+    DeliveryEvent,
+    Notice,
+)
+from notifier.workflow import blobs, listing, register, watched, written
 from notifier.workflow.watched import Way
 from notifier.workflow.written import Id
 
@@ -49,6 +59,7 @@ def rows(session: Session, broken: Collection[int], unsound: Collection[int]) ->
                 yield Sentence(N_("What announcement %(id)s wrote into “%(table)s” was altered."),
                                {"id": bulk["of"], "table": _words(table)})
     yield from _documents(session)
+    yield from _letters(session)
     yield from _addresses(session)
     yield from _list(session)
 
@@ -163,17 +174,44 @@ def _handed_in(session: Session) -> Iterator[tuple[str, int, str]]:
         if "blob_sha256" in source.c:
             rows = sa.select(source.c.id, source.c.blob_sha256).where(source.c.blob_sha256.is_not(None))
             yield from ((table, number, sha256) for number, sha256 in session.execute(rows.order_by(source.c.id)).all())
+    proofs = select(Notice.id, Notice.proof).where(Notice.given_by == "imported").order_by(col(Notice.id))
+    for number, proof in session.exec(proofs).all():
+        yield "notice", number or 0, str((proof or {}).get("file", ""))
     asked = select(Countersignature).where(Countersignature.action == "hand_delivery")
     for row in session.exec(asked.order_by(col(Countersignature.id))).all():
         yield "countersignature", row.id or 0, str(row.payload.get("file", ""))
 
 
 def _digest(blob: Blob) -> str:
-    try:
-        body = zlib.decompress(blob.body) if blob.packing == "zlib" else blob.body
-    except zlib.error:
-        return ""
-    return hashlib.sha256(body).hexdigest()
+    return hashlib.sha256(blobs.unpacked(blob.packing, blob.body, None) or b"").hexdigest()
+
+
+def _letters(session: Session) -> Iterator[Sentence]:
+    """The letters that left, or may have, by the hashes that the log's events name."""
+    bases: dict[str, bytes | None] = {}
+    rows = (sa.select(col(DeliveryEvent.letter), col(Delivery.ref), col(Blob.packing), col(Blob.base_sha256),
+                      col(Blob.body))
+            .join(Delivery, col(Delivery.id) == col(DeliveryEvent.delivery_id))
+            .join(Blob, col(Blob.sha256) == col(DeliveryEvent.letter), isouter=True)
+            .where(col(DeliveryEvent.letter) != "").order_by(col(DeliveryEvent.id)))
+    for sha256, ref, packing, base, packed in _paged(session, rows):
+        if base and base not in bases:
+            bases[base] = _stored(session, base)
+        kept = blobs.unpacked(packing, packed, bases.get(base)) if packed is not None else None
+        if kept is None or hashlib.sha256(kept).hexdigest() != sha256:
+            yield Sentence(N_("The stored text of letter %(ref)s is gone, or was altered."), {"ref": ref})
+    last = (sa.select(col(DeliveryEvent.letter))
+            .where(col(DeliveryEvent.delivery_id) == col(Delivery.id), col(DeliveryEvent.letter) != "")
+            .order_by(col(DeliveryEvent.id).desc()).limit(1).scalar_subquery())
+    another = sa.select(col(Delivery.ref)).where(
+        col(Delivery.state) != DeliveryState.SENDING, last != col(Delivery.letter_sha256))
+    for ref in session.scalars(another.order_by(col(Delivery.id))):
+        yield Sentence(N_("The letter of %(ref)s is another one than the log says."), {"ref": ref})
+
+
+def _stored(session: Session, sha256: str) -> bytes | None:
+    row = session.execute(sa.select(col(Blob.packing), col(Blob.body)).where(col(Blob.sha256) == sha256)).first()
+    return blobs.unpacked(row.packing, row.body, None) if row else None
 
 
 def _addresses(session: Session) -> Iterator[Sentence]:

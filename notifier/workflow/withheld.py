@@ -1,4 +1,4 @@
-"""Letters to addresses that are written to no more (`barring`): they stay here, and the next contact is written to."""
+"""Letters to addresses written to no more (`mailboxes`): they stay here, and the next contact is written to."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.letters import STAFF_LETTERS
+from notifier.domain.letters import TO_OUR_PEOPLE
 from notifier.domain.people import Actor
 from notifier.domain.states import DeliveryState
 from notifier.tables import Contact, Delivery
@@ -48,7 +48,7 @@ def _waiting() -> Any:
     return (
         sa.select(col(Delivery.id), col(Delivery.notice_id))
         .where(col(Delivery.state) == DeliveryState.QUEUED, sa.not_(deliveries.IS_HELD),
-               col(Delivery.kind).not_in(sorted(STAFF_LETTERS)),
+               col(Delivery.kind).not_in(sorted(TO_OUR_PEOPLE)),
                sa.or_(col(Delivery.contact_id).in_(barred),
                       sa.and_(col(Delivery.contact_id).is_(None), col(Delivery.to_email).in_(emails))))
         .order_by(col(Delivery.id))

@@ -120,12 +120,16 @@ def in_bulk(session: Session, table: str, ids: Iterable[Id], column: str, before
     steps += [(savepoint, table, number, _Row(values={column: pair})) for number in ids]
 
 
-def made(session: Session, table: str, rows: Mapping[Id, Mapping[str, Any]]) -> None:
-    """For a statement that inserts past the session: these rows, by their ids, with all their columns."""
+def made(session: Session, table: str, rows: Iterable[tuple[Id, Mapping[str, Any]]]) -> None:
+    """For an insert that goes past the session: these rows, by their names in the log, were made so. What a row does
+    not mention is empty."""
+    if table not in watched.WATCHED:
+        return
     steps: list[_Step] = session.info.setdefault(_WRITTEN, [])
-    savepoint = session.get_nested_transaction()
-    for number, row in rows.items():
-        values = {name: (None, value) for name, value in as_told(table, row).items() if not empty(value)}
+    savepoint, columns = session.get_nested_transaction(), tuple(ways(table))
+    for number, row in rows:
+        held = as_told(table, {name: row.get(name) for name in columns})
+        values = {name: (None, value) for name, value in held.items() if not empty(value)}
         steps.append((savepoint, table, number, _Row(made=True, values=values)))
 
 

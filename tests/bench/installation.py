@@ -31,6 +31,7 @@ def house(folder: Path, database_url: str, mailjet_url: str, redis_url: str) -> 
     values: dict[str, object] = {
         "data_dir": folder, "database_url": database_url, "redis_url": redis_url, "secret_key": "k" * 40,
         "base_url": "https://list.example", "org_legal_name": "Processor AG", "mail_transport": "mailjet",
+        "org_contact": "privacy@processor.example",
         "org_address": "Bahnhofstrasse 1, 8001 Zürich, Switzerland", "mail_from": "notices@processor.example",
         "reply_to": "privacy@processor.example", "mailjet_api_key": "key", "mailjet_api_secret": "secret",
         "mailjet_url": mailjet_url,

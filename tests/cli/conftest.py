@@ -71,9 +71,10 @@ def notifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
 
 
 @pytest.fixture
-def installed(notifier: Run, tmp_path: Path) -> Run:
+def installed(notifier: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     """The same, migrated, with Olga of ops, Paul of privacy and Ada the admin."""
     servers.fresh_sqlite(tmp_path / "var" / "notifier.db")
+    monkeypatch.setenv("NOTIFIER_ORG_CONTACT", "privacy@processor.example")
     notifier("migrate")  # what is left to do: the settings
     for name, role in (("olga", "ops"), ("paul", "privacy"), ("petra", "privacy"), ("ada", "admin")):
         notifier("users", "add", f"{name}@processor.example", "--role", role, "--no-password")

@@ -28,6 +28,17 @@ def test_more_time_is_given_to_one_customer_or_to_all(house: Run) -> None:
     assert "one notice by its UID" in house("notices", "extend", "--until", day(80), *PAUL, status=2).err
 
 
+def test_a_notice_is_shown_with_its_window_its_reminder_and_who_has_read_it(house: Run) -> None:
+    announced(house)
+    row = house("notices", "list", "--json").json[0]
+    assert row["silence"] == {}
+    shown = house("notices", "show", row["uid"], "--json").json
+    assert shown == house("notices", "show", f"A-1/{row['customer']}", "--json").json
+    assert (shown["read"], shown["reminded_at"], shown["uid"]) == ([], None, row["uid"])
+    assert row["uid"] in house("notices", "show", row["uid"]).out
+    assert "no notice" in house("notices", "show", "A-9/nobody", status=1).err
+
+
 def test_a_start_is_moved_later_only(house: Run) -> None:
     ref = announced(house)
     moved = house("changes", "move-start", ref, "--to", day(90), "--reason", "It takes longer.", "--json", *PAUL).json

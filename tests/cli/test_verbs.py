@@ -180,9 +180,12 @@ def test_from_proposal_to_effect(house: Run, at_work: AtWork) -> None:
     assert (preview["included"], preview["letters"], preview["customer"]) == (2, {"en": 3}, "alpha")
     assert "Analytics Inc." in preview["letter"]["text"]
     assert "Are told:" in house("changes", "preview", ref, "--customer", "beta", "--language", "de").out
+    assert "person" in house("changes", "preview", ref, "--send-me", status=1).err
+    sent = house("changes", "preview", ref, "--customer", "beta", "--language", "fr", "--send-me", "--json", *PAUL).json
+    assert (sent["sent_to"], sent["look_at"]) == (PAUL[1], [])
     assert "2 customers are owed a notice" in house("changes", "announce", ref, *PAUL).out
 
-    assert deliver.run(at_work()) == 3 + len(staff(at_work))
+    assert deliver.run(at_work()) == 4 + len(staff(at_work))
     assert {n["state"] for n in house("notices", "list", "--json").json} == {"given"}
     blocked = house("changes", "blockers", ref, status=1)
     assert "may object until" in blocked.out
@@ -389,6 +392,13 @@ def test_doctor_tells_of_lanes_hand_deliveries_and_the_age_of_the_transfer_rules
         lanes.note(session, "smtp", halt="the server wants a sign-in", actor=factory.SYSTEM, now=clock.now())
     [letters] = [c for c in demo("doctor", "--json", status=1).json["checks"] if c["about"] == "letters"]
     assert not letters["ok"] and "the server wants a sign-in" in letters["words"]
+
+
+def test_without_a_contact_doctor_says_that_announcing_is_refused(demo: Run) -> None:
+    demo("settings", "set", "organisation.contact", "", "--as", "ada@processor.example")
+    said = demo("doctor", status=1).out
+    assert "contact. Announcing is refused without a contact." in said
+    assert "'notifier settings set organisation.legal_name …'" in said
 
 
 def test_doctor_helps_before_the_first_migrate(notifier: Run) -> None:

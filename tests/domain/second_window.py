@@ -48,3 +48,16 @@ def window(
     nominal = [received, *counted][days]
     last = min(d for d in following if d >= nominal and works(d))
     return date.fromordinal(received), date.fromordinal(nominal), date.fromordinal(last), end_of(last, zone)
+
+
+def first_start(days: int, business_days: bool, received: int, works: Works) -> int:
+    """The first day before which so many full days lie after the day of receipt."""
+    return next(
+        day for day in range(received + 1, received + FAR)
+        if sum(1 for d in range(received + 1, day) if works(d) or not business_days) >= days
+    )
+
+
+def last_before(first: int, planned: int | None) -> int:
+    """The last day before a start, which is the planned one unless that comes before `first`."""
+    return (first if planned is None or planned < first else planned) - 1

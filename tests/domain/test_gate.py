@@ -83,3 +83,19 @@ def test_all_blockers_are_told_at_once_and_each_names_a_way_out() -> None:
         Code.BEFORE_START, Code.NOTICE_DAYS, Code.WINDOW_OPEN, Code.CONSENT_MISSING, Code.OBJECTION_OPEN]
     assert all(str(b.way_out) for b in found)
     assert set(gate.WAYS_OUT) == set(Code)
+
+
+def test_a_window_that_runs_beside_the_start_does_not_hold_it_up() -> None:
+    running = {"window_ends_at": datetime(2026, 6, 3, 22, 0, tzinfo=UTC), "last_day": date(2026, 6, 3)}
+    assert _codes(**running) == [Code.WINDOW_OPEN]
+    assert _codes(**running, window_holds=False) == []
+    assert _codes(**running, window_holds=False, objections=[ObjectionFacts("O-1", ObjectionState.FILED)]) == [
+        Code.OBJECTION_OPEN]
+
+
+def test_an_emergency_rule_shows_as_a_way_out_where_the_notice_days_run_and_only_there() -> None:
+    early: dict[str, Any] = {"informed_enough_on": date(2026, 5, 5), "planned_start": date(2026, 5, 6)}
+    for emergency in (True, False):
+        found = gate.blockers(replace(CLEAR, **early, emergency=emergency))
+        told = {b.code: "emergency rule" in str(b.way_out) for b in found}
+        assert told == {Code.BEFORE_START: False, Code.NOTICE_DAYS: emergency}

@@ -95,6 +95,19 @@ def test_a_row_for_a_place_nobody_named_is_told() -> None:
         "India: a basis is recorded for a place that is neither one of processing nor of remote access"]
 
 
+def test_a_word_is_said_on_every_place_also_where_a_law_asks_for_nothing() -> None:
+    places, rows = ["DE", "Japan", "India", "CH"], (Transfer("Japan", "", "scc_3"), SCC3)
+    told = [str(transfers.told(row)) for row in transfers.founded(places, rows, "", RULES, countries)]
+    assert told == [
+        "Japan: none needed under the GDPR, standard contractual clauses, module 3 (processor to processor) under the "
+        "FADP",
+        "India: standard contractual clauses, module 3 (processor to processor) under the GDPR and the FADP",
+        "DE: none needed under the GDPR and the FADP", "CH: none needed under the GDPR and the FADP",
+    ]
+    assert transfers.founded(places, rows, "Contracts", RULES, countries) == rows
+    assert transfers.founded(["India", "Worldwide"], (), "", RULES, countries) == ()
+
+
 @given(st.lists(st.sampled_from(["CH", "India", "US", "Worldwide", "EU", "Japan"]), max_size=5),
        st.lists(st.builds(Transfer, st.sampled_from(["CH", "India", "US", "Worldwide", "Japan"]),
                           st.sampled_from(["", *Basis]), st.sampled_from(["", *Basis]), st.just("x")), max_size=4))

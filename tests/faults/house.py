@@ -256,6 +256,7 @@ def running(
         "MAILJET_API_SECRET": "secret", "NOTIFIER_MAILJET_URL": mailjet.url, "REQUESTS_CA_BUNDLE": mailjet.ca_file,
         "NOTIFIER_MAILJET_EVENTS_AUTH": "events:secret", "NOTIFIER_BASE_URL": "https://list.example",
         "NOTIFIER_MAIL_FROM": "notices@processor.example", "NOTIFIER_ORG_LEGAL_NAME": "Processor AG",
+        "NOTIFIER_ORG_CONTACT": "privacy@processor.example",
         "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(Path(__file__).parents[2]),
         "NOTIFIER_SWEEP_SECONDS": "0.3", "NOTIFIER_LEASE_SECONDS": "5", "NOTIFIER_LOOK_AGAIN_MINUTES": "0.07",
     }

@@ -76,7 +76,12 @@ def test_the_demo_takes_an_approved_change_to_its_effect_by_moving_the_clock(tmp
         consent = here.until(lambda: _letter(here, "notariat@helvetia-notare.example", "Google"))
         asked = re.search(rf"{here.url}/n/[^\s<\"/]+", consent)
         assert asked is not None
-        Browser(here).open(asked.group(0)).send("/consent", answer="yes")
+        Browser(here).open(asked.group(0) + "/consent").send("/consent/link")
+        letter = here.until(lambda: _letter(here, "notariat@helvetia-notare.example", "/consent"))
+        fresh = re.search(rf"{here.url}/n/[^\s<\"/]+/consent", letter)
+        assert fresh is not None
+        answered = Browser(here).open(fresh.group(0)).send("/consent", answer="yes", function="Notarin")
+        assert "Fürsprecherin Anna Graf, Notarin" in answered.words
         here.cli("demo", "clock", "+120d")
         here.until(lambda: "Zurich, Switzerland" in here.get("/subprocessors.csv")[1])
         assert {c["ref"]: c["state"] for c in here.read("changes", "list")}[ref] == "in_effect"

@@ -50,7 +50,8 @@ def test_an_operator_takes_a_vendor_from_proposal_to_two_ends_of_an_objection(
         "NOTIFIER_MAIL_TRANSPORT": "mailjet", "MAILJET_API_KEY": "public", "MAILJET_API_SECRET": "private",
         "NOTIFIER_MAILJET_URL": mailjet.url, "REQUESTS_CA_BUNDLE": str(mailjet.ca_file),
         "NOTIFIER_MAILJET_EVENTS_AUTH": "events:secret", "NOTIFIER_ORG_LEGAL_NAME": "Processor AG",
-        "NOTIFIER_ORG_ADDRESS": "Bahnhofstrasse 1, 8001 Zürich", "NOTIFIER_MAIL_FROM": "notices@processor.example",
+        "NOTIFIER_ORG_ADDRESS": "Bahnhofstrasse 1, 8001 Zürich", "NOTIFIER_ORG_CONTACT": "privacy@processor.example",
+        "NOTIFIER_MAIL_FROM": "notices@processor.example",
     }
     with running(tmp_path / "run", ["run"], env) as here, closing(Database(postgres_url)) as database:
         olga, paul, petra = _people(here)

@@ -7,19 +7,24 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from notifier.domain import window
+from notifier.domain.evidence import NAMES, EvidenceKind
 from notifier.domain.letters import (
     STAFF_LETTERS,
     Addressee,
+    ContactFacts,
     Facts,
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    OwnPage,
+    PageFacts,
+    Shown,
     StaffFacts,
 )
 from notifier.domain.listing import ListedService, Organisation, PublishedChange, PublishedItem
 from notifier.domain.register import EngagementValue
-from notifier.domain.sentences import N_
-from notifier.domain.terms import Terms
+from notifier.domain.sentences import Fact, Name, Sentence
+from notifier.domain.terms import Authorisation, Terms
 from notifier.domain.transfers import Transfer
 
 ORGANISATION = Organisation(
@@ -66,12 +71,19 @@ EASTWIND = SOUTHWIND.with_(
 )
 
 
-def day_off(day: date) -> str | None:
+def day_off(day: date) -> Fact | None:
     """Weekends, and Easter 2026."""
-    easter = {date(2026, 4, 3): N_("Good Friday"), date(2026, 4, 6): N_("Easter Monday")}
+    place = Name((("en", "Zürich"),))
+    easter = {
+        date(2026, 4, n): Sentence("%(holiday)s in %(place)s", {"holiday": Name(tuple(names.items())), "place": place})
+        for n, names in ((3, {"en": "Good Friday", "de": "Karfreitag", "fr": "Vendredi saint", "it": "Venerdì Santo"}),
+                         (6, {"en": "Easter Monday", "de": "Ostermontag", "fr": "Lundi de Pâques",
+                              "it": "Lunedì di Pasqua"}))
+    }
     return easter.get(day) or ("weekend" if day.weekday() >= 5 else None)
 
 
+SPECIFIC = Terms(authorisation=Authorisation.SPECIFIC)
 PROMISE = window.promised(Terms(), ANNOUNCED, day_off)
 
 
@@ -113,8 +125,8 @@ def notice(kind: LetterKind = LetterKind.CHANGE_ANNOUNCED, language: str = "en",
     """Facts of a letter about an announcement: one addition that opens a window, unless told otherwise."""
     told: dict[str, Any] = {
         "customer": CUSTOMER, "announcement": "A-7", "changes": (ADD,), "opens_window": frozenset({ADD.ref}),
-        "window_days": 30, "specific": False, "last_day": PROMISE.last_day, "zone": PROMISE.zone,
-        "why": PROMISE.why, "termination_days": 30, "link": LINK, "edition": 12,
+        "terms": Terms(), "last_day": PROMISE.last_day, "zone": PROMISE.zone,
+        "why": PROMISE.why, "link": LINK, "edition": 12,
         "edition_sha256": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "audit_head": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752",
         "services": SERVICES,
@@ -131,6 +143,8 @@ def notice(kind: LetterKind = LetterKind.CHANGE_ANNOUNCED, language: str = "en",
                  "reason": "We named two places of processing. There is a third one, in the United States."}
     if kind is LetterKind.IRREGULAR_START:
         told |= {"in_effect_on": date(2026, 3, 16), "reason": "A switch was set too early.\nNobody noticed for a day."}
+    if kind is LetterKind.CHANGE_PAGE:
+        told |= {"elsewhere_on": date(2026, 2, 20)}
     if kind is LetterKind.START_MOVED:
         moved = replace(ADD, planned_start=date(2026, 7, 15))
         told |= {"last_day": None, "changes": (moved,), "start_was": START, "reason": "The move takes longer."}
@@ -145,7 +159,7 @@ def objection(
         "customer": CUSTOMER, "objection": "O-3", "changes": (ADD,), "zone": "Europe/Zurich", "in_time": True,
         "filed_at": datetime(2026, 3, 20, 14, 5, tzinfo=UTC),
         "text": "We do not want our clients' data to leave Switzerland.\n\nWhat can you offer us?",
-        "words": "", "link": CASE, "services": SERVICES,
+        "words": "", "link": CASE, "services": SERVICES, "terms": Terms(),
     }
     agreed = "Your data stays in Zürich until 31 December 2026.\nWe tell you three months before that ends."
     special: dict[LetterKind, dict[str, Any]] = {
@@ -184,6 +198,9 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
         other = {"words": "2026-03-10: receipt.pdf",
                  "link": "https://notices.beispiel.example/console/notices/00000000-0000-0000-0000-000000000002/by-hand",
                  **other}
+    if kind is LetterKind.STAFF_CONTACT_CHANGED:
+        other = {"subject_ref": "legal@exempel.example", "words": "Lea has left us.\nPlease write to Dora.",
+                 "link": "https://notices.beispiel.example/console/customers/C-1042", **other}
     told: dict[str, Any] = {
         "subject_ref": "O-3", "customer_name": CUSTOMER.name,
         "words": "We do not want our clients' data to leave Switzerland.",
@@ -192,17 +209,48 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
     return StaffFacts(**_envelope(kind, "en"), **(told | other))
 
 
+PAGES = (LetterKind.MY_LINK, LetterKind.DECISION_LINK, LetterKind.CONTACT_CONFIRM, LetterKind.CONTACT_CHANGED)
+
+
+def of_pages(kind: LetterKind, language: str = "en", **other: Any) -> PageFacts:
+    """A letter that opens a customer's own pages, or tells of what was done there."""
+    pages = (OwnPage(CUSTOMER.name, "https://notices.beispiel.example/my/Zm9vYmFyYmF6cXV4.aGFzaGhhc2g"),)
+    if kind is LetterKind.MY_LINK:
+        pages += (OwnPage("Exempel Holding AG", "https://notices.beispiel.example/my/Zm9vYmFyYmF6cXV5.aGFzaGhhc2h"),)
+    told: dict[str, Any] = {
+        "pages": pages, "act": "change", "about": "", "until": datetime(2026, 3, 11, 9, 0, tzinfo=UTC),
+        "zone": "Europe/Zurich", "old": "recht@exempel.example", "new": "datenschutz@exempel.example",
+        "by": "Rita Recht, recht@exempel.example",
+    }
+    if kind is LetterKind.DECISION_LINK:
+        told |= {"act": "consent", "about": "A-7", "old": "", "new": "", "by": ""}
+    return PageFacts(**_envelope(kind, language), **(told | other))
+
+
 def facts(kind: LetterKind, language: str = "en") -> Facts:
     """Sample facts for any letter."""
     if kind in STAFF_LETTERS:
         return replace(staff(kind), language=language)
-    if kind.value.startswith(("change_", "window_", "start_", "irregular_")):
+    if kind in PAGES:
+        return of_pages(kind, language)
+    if kind.value.startswith(("change_", "window_", "start_", "irregular_", "consent_")):
         return notice(kind, language)
+    if kind is LetterKind.CONTACT_CHECK:
+        return contact_check(language)
     return objection(kind, language)
+
+
+def contact_check(language: str = "en", **other: Any) -> ContactFacts:
+    """Facts of the letter that asks whether an address is still the right one."""
+    told: dict[str, Any] = {"customer": CUSTOMER, "link": LINK.replace("/n/", "/c/"), "again": False}
+    return ContactFacts(**_envelope(LetterKind.CONTACT_CHECK, language), **(told | other))
 
 
 def several(language: str = "en", **other: Any) -> NoticeFacts:
     """One announcement of every kind of change; the removal informs only."""
     changes = (ADD, REPLACE, REMOVE, MODIFY)
-    told: dict[str, Any] = {"changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref})}
+    told: dict[str, Any] = {
+        "changes": changes, "opens_window": frozenset({ADD.ref, REPLACE.ref, MODIFY.ref}),
+        "documents": (Shown(ADD.ref, (NAMES[EvidenceKind.SECURITY_REVIEW], NAMES[EvidenceKind.AGREEMENT])),),
+    }
     return notice(language=language, **(told | other))

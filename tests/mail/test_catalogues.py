@@ -21,7 +21,7 @@ LANGUAGES = ("de", "fr", "it")
 MEND = "run `make catalogues` and translate what is new"
 CUSTOMERS_READ = (
     "templates/email/", "templates/objection/", "templates/public/", "feeds/", "notifier/domain/",
-    "notifier/web/customers.py", "notifier/web/notices.py", "notifier/web/objections.py",
+    "notifier/web/contacts.py", "notifier/web/customers.py", "notifier/web/notices.py", "notifier/web/objections.py",
 )
 
 

@@ -15,6 +15,7 @@ from lxml import html
 from notifier import text
 from notifier.domain.letters import LEGAL_NOTICES, STAFF_LETTERS, LetterKind
 from notifier.domain.register import EngagementValue
+from notifier.domain.terms import DayKind, Decides, Refund, Remedy, Silence, Terms, WindowRuns
 from notifier.mail.render import WIDTH, Letter, fold, render
 from tests.mail import sample_letters as sample
 
@@ -58,10 +59,13 @@ def test_text_and_html_of_every_letter_say_the_same_words(kind: LetterKind, lang
     "other",
     [
         {},
-        {"specific": True},
-        {"specific": True, "last_day": None},
+        {"terms": sample.SPECIFIC},
+        {"terms": sample.SPECIFIC, "last_day": None},
         {"opens_window": frozenset(), "last_day": None},
-        {"business_days": True},
+        {"terms": Terms(day_kind=DayKind.BUSINESS)},
+        {"terms": Terms(silence=Silence.NOTHING)},
+        {"terms": Terms(window_runs=WindowRuns.UNTIL_START, remedy=Remedy.NONE)},
+        {"terms": Terms(window_runs=WindowRuns.PAST_START, remedy=Remedy.WHOLE_CONTRACT, refund=Refund.PRO_RATA)},
     ],
 )
 def test_every_variant_of_the_announcement_says_the_same_in_text_and_html(
@@ -73,17 +77,64 @@ def test_every_variant_of_the_announcement_says_the_same_in_text_and_html(
 
 @pytest.mark.parametrize("language", text.LANGUAGES)
 @pytest.mark.parametrize(("kind", "other"), [
-    (LetterKind.CHANGE_CORRECTED, {"specific": True}),
+    (LetterKind.CHANGE_CORRECTED, {"terms": sample.SPECIFIC}),
     (LetterKind.CHANGE_CORRECTED, {"opens_window": frozenset(), "last_day": None}),
     (LetterKind.IRREGULAR_START, {"opens_window": frozenset(), "last_day": None}),
-    (LetterKind.IRREGULAR_START, {"specific": True}),
+    (LetterKind.IRREGULAR_START, {"terms": sample.SPECIFIC}),
     (LetterKind.START_MOVED, {"changes": (replace(sample.ADD, planned_start=None),), "reason": ""}),
+    (LetterKind.WINDOW_CLOSING, {"terms": sample.SPECIFIC}),
 ])
-def test_every_variant_of_a_correction_and_of_a_start_says_the_same_in_text_and_html(
+def test_every_variant_of_a_correction_a_start_and_a_reminder_says_the_same_in_text_and_html(
     kind: LetterKind, other: dict[str, object], language: str
 ) -> None:
     in_html, in_text = words(render(sample.notice(kind, language, **other)))
     assert in_html == in_text
+
+
+CASE_LETTERS = [
+    LetterKind.OBJECTION_RECEIVED, LetterKind.OBJECTION_ACKNOWLEDGED, LetterKind.OBJECTION_NOT_UPHELD,
+    LetterKind.OBJECTION_NO_AGREEMENT, LetterKind.OBJECTION_RIGHT_NOT_USED,
+]
+
+
+@pytest.mark.parametrize("language", text.LANGUAGES)
+@pytest.mark.parametrize("terms", [
+    Terms(remedy=Remedy.NONE), Terms(remedy=Remedy.WHOLE_CONTRACT, refund=Refund.NONE, decides=Decides.EITHER),
+    Terms(decides=Decides.PROCESSOR),
+])
+def test_case_letters_say_the_same_of_the_terms_in_text_and_html(terms: Terms, language: str) -> None:
+    for kind in CASE_LETTERS:
+        for until in (None, date(2026, 5, 11)):
+            in_html, in_text = words(render(sample.objection(kind, language, terms=terms, right_until=until)))
+            assert in_html == in_text
+
+
+def test_letters_name_the_right_this_customers_terms_name() -> None:
+    whole = Terms(remedy=Remedy.WHOLE_CONTRACT, refund=Refund.PRO_RATA)
+    told = " ".join(render(sample.notice(terms=whole)).text.split())
+    assert "you may terminate the whole agreement" in told and "affected service" not in told
+    assert "given back in proportion" in told
+    without = Terms(remedy=Remedy.NONE, refund=Refund.PRO_RATA)
+    for kind in (LetterKind.CHANGE_ANNOUNCED, *CASE_LETTERS):
+        facts = sample.notice(terms=without) if kind is LetterKind.CHANGE_ANNOUNCED else sample.objection(
+            kind, terms=without)
+        letter = render(facts)
+        told = " ".join(letter.text.split())
+        assert "may terminate" not in told and "may now terminate" not in told + letter.subject, told
+        assert "given back" not in told
+    either = render(sample.objection(LetterKind.OBJECTION_RECEIVED, terms=Terms(decides=Decides.EITHER))).text
+    assert "either of us may terminate the affected service" in " ".join(either.split())
+    ours = " ".join(render(sample.notice(terms=Terms(decides=Decides.PROCESSOR))).text.split())
+    assert "leaves it to us" in ours and "days for that" not in ours
+
+
+@pytest.mark.parametrize("kind", [LetterKind.CHANGE_ANNOUNCED, LetterKind.CHANGE_CORRECTED])
+def test_no_letter_calls_silence_consent_where_the_terms_do_not(kind: LetterKind) -> None:
+    for terms in (sample.SPECIFIC, Terms(silence=Silence.NOTHING)):
+        told = " ".join(render(sample.notice(kind, terms=terms)).text.split())
+        assert ("silence counts" not in told and "until you have said yes" in told) or "without your yes" in told
+    plain = " ".join(render(sample.notice(terms=Terms(silence=Silence.NOTHING))).text.split())
+    assert "specific authorisation" not in plain
 
 
 @pytest.mark.parametrize(("kind", "language"), EVERY)
@@ -180,7 +231,7 @@ def test_a_letter_that_only_informs_names_no_last_day_and_no_way_to_object(langu
 
 
 def test_specific_authorisation_is_asked_for_and_silence_is_none() -> None:
-    letter = render(sample.notice(specific=True))
+    letter = render(sample.notice(terms=sample.SPECIFIC))
     body = " ".join(letter.text.split())
     assert "your consent is needed" in letter.subject
     assert "Silence is not consent" in body and "counts as authorisation" not in body
@@ -189,7 +240,7 @@ def test_specific_authorisation_is_asked_for_and_silence_is_none() -> None:
 def test_general_authorisation_says_what_silence_means_and_what_follows() -> None:
     body = " ".join(render(sample.notice()).text.split())
     assert "your silence counts as authorisation by Treuhand Exempel GmbH" in body
-    assert "you may terminate the affected service; you have at least 30 days" in body
+    assert "you may terminate the affected service. You have at least 30 days" in body
     assert "no signature" in body and "costs you nothing" in body and "turn none away" in body
 
 

@@ -17,7 +17,7 @@ from notifier import clock
 from notifier.app import create_app
 from notifier.domain.people import Actor, Door, Kind
 from notifier.house import House
-from notifier.jobs import deliver
+from notifier.jobs import deliver, own_pages
 from notifier.tables import Contact, Customer, Delivery, Link, Notice, Objection
 from notifier.workflow import announcements, links, notices, objections
 from notifier.workflow.notices import Happening
@@ -62,6 +62,30 @@ class Told:
                            .order_by(col(Link.id).desc())).first()
             assert link is not None, "no letter has made that link"
             return f"/{links.PREFIX[kind]}/{self.house.sender.signer.token(link)}"
+
+    def fresh(self, path: str, kind: str) -> str:
+        """Has a fresh link mailed from a notice's or a case's page; the path it opens, as the letter has it."""
+        answer = self.client.post(f"{path}/{kind}/link")
+        assert answer.status_code == 303, answer.text
+        return self.newest(kind) + f"/{kind}"
+
+    def newest(self, kind: str) -> str:
+        """The path of the newest link of a kind, without what follows it."""
+        with self.house.database.reading() as db:
+            link = db.exec(select(Link).where(Link.kind == kind).order_by(col(Link.id).desc())).first()
+            assert link is not None, "no such link was made"
+            return f"/{links.PREFIX[kind]}/{self.house.sender.signer.token(link)}"
+
+    def page(self, email: str, position: int = 0) -> str:
+        """Asks for the link to the page of an address; the path of the one for the contact at this position."""
+        assert self.client.post("/my", data={"email": email}).status_code == 200
+        own_pages.run(self.house)
+        with self.house.database.reading() as db:
+            newest = db.exec(select(Link).where(Link.kind == links.MY).order_by(col(Link.id).desc())).first()
+            assert newest is not None, "nobody was sent a link"
+            found = db.exec(select(Link).where(Link.kind == links.MY, Link.nonce == newest.nonce)
+                            .order_by(col(Link.id))).all()
+            return f"/my/{self.house.sender.signer.token(found[position])}"
 
     def case(self) -> Objection:
         """The newest objection."""

@@ -212,7 +212,7 @@ def test_a_change_is_withdrawn_or_takes_effect(desk: Desk, monkeypatch: pytest.M
     with desk.house.database.transaction() as session:
         bond = session.exec(select(Notice).order_by(col(Notice.id).desc())).first()
         assert bond is not None
-        consents.consent(session, bond, [ref], "yes", actor=factory.CONTACT, now=clock.now())
+        consents.consent(session, bond, [ref], "yes", **factory.SIGNED, actor=factory.CONTACT, now=clock.now())
     on(monkeypatch, factory.START)
     seen = desk.seen(ref)
     won = one_wins(desk.at_once(("petra", f"/console/changes/{ref}/withdraw", seen),
@@ -226,9 +226,9 @@ def test_a_customer_is_released_or_left_out(desk: Desk, monkeypatch: pytest.Monk
     with desk.house.database.transaction() as session:
         bond = session.exec(select(Notice).order_by(col(Notice.id).desc())).first()
         assert bond is not None
-        consents.consent(session, bond, [ref], "no", actor=factory.CONTACT, now=clock.now())
+        consents.consent(session, bond, [ref], "no", **factory.SIGNED, actor=factory.CONTACT, now=clock.now())
         exclusions.ask(session, ref, "bond", "It said no.", actor=desk.actor("paul"), now=clock.now())
-        consents.consent(session, bond, [ref], "yes", actor=factory.CONTACT, now=clock.now())
+        consents.consent(session, bond, [ref], "yes", **factory.SIGNED, actor=factory.CONTACT, now=clock.now())
     moment = on(monkeypatch, factory.START)
     with desk.house.database.transaction() as session:  # the yes came, and with it a late objection that was settled
         case = objections.file(session, bond.id or 0, objections.Filing("No.", "Bo", "legal@bond.example"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from sqlmodel import select
 
+from notifier.domain.refusals import Refusal
 from notifier.domain.states import ObjectionState
 from notifier.house import House
 from notifier.jobs import deliver
@@ -85,10 +86,11 @@ def test_an_empty_or_endless_message_is_not_sent(told: Told) -> None:
 
 def test_withdrawing_takes_a_page_and_a_button_and_happens_once(told: Told) -> None:
     path = case(told)
-    assert "Withdraw objection" in words(told.client.get(f"{path}/withdraw"))
+    fresh = told.fresh(path, links.WITHDRAW)
+    assert "Withdraw objection" in words(told.client.get(fresh))
     assert told.case().state == ObjectionState.FILED
     for _ in range(2):
-        answer = told.client.post(f"{path}/withdraw")
+        answer = told.client.post(fresh)
         assert (answer.status_code, answer.headers["Location"]) == (303, path)
     assert told.case().state == ObjectionState.WITHDRAWN
     assert len(letters(told, "objection_withdrawn")) == 1
@@ -132,10 +134,39 @@ def test_a_not_upheld_objection_contradicted_opens_the_right_to_terminate(told: 
     assert f'href="{path}/terminate"' in told.client.get(path).text
 
 
+def test_where_the_terms_name_no_remedy_nothing_offers_to_terminate_and_the_form_refuses(
+    tell: Callable[..., Told]
+) -> None:
+    told = tell(terms={"remedy": "none"})
+    path = no_agreement(told)
+    page = told.client.get(path)
+    assert "Your agreement names no right to terminate for this case" in words(page)
+    assert f"{path}/terminate" not in page.text
+    sent = {"service": "platform", "ends_on": "2026-06-30", "step": "file"}
+    for answer in (told.client.get(f"{path}/terminate"), told.client.post(f"{path}/terminate", data=sent)):
+        assert answer.status_code == 409
+    with told.house.database.transaction() as db, pytest.raises(Refusal, match="not open"):
+        objections.terminate(db, told.case().ref, service="platform", ends_on=date(2026, 6, 30), actor=factory.CONTACT,
+                             now=ARRIVED)
+
+
+def test_where_the_terms_name_the_whole_agreement_that_is_what_ends(tell: Callable[..., Told]) -> None:
+    told = tell(terms={"remedy": "whole_contract", "refund": "pro_rata"})
+    path = no_agreement(told)
+    assert "You may terminate the whole agreement until the end of" in words(told.client.get(path))
+    page = told.client.get(f"{path}/terminate")
+    assert "given back in proportion" in words(page)
+    form = forms(page)[0]
+    check = told.client.post(form.action, data=form.filled(ends_on="2026-06-30"))
+    told.client.post(forms(check)[0].action, data=forms(check)[0].filled(step="file"))
+    with told.house.database.reading() as db:
+        assert [(row.ends_on, row.service_id) for row in db.exec(select(Termination))] == [(date(2026, 6, 30), None)]
+
+
 def test_terminating_is_checked_before_it_is_declared(told: Told) -> None:
     path = no_agreement(told)
     assert "until the end of Saturday, 4 April 2026" in words(told.client.get(path))
-    form = forms(told.client.get(f"{path}/terminate"))[0]
+    form = forms(told.client.get(told.fresh(path, links.TERMINATE)))[0]
     assert form.values["service"] == ["platform"], "the only one there is, is chosen"
     check = told.client.post(form.action, data=form.filled(ends_on="2026-06-30"))
     assert "platform" in words(check)
@@ -157,24 +188,23 @@ def test_terminating_is_checked_before_it_is_declared(told: Told) -> None:
     ("platform", "soon"),
 ])
 def test_an_unfit_termination_is_not_taken(told: Told, service: str, ends_on: str) -> None:
-    path = no_agreement(told)
+    fresh = told.fresh(no_agreement(told), links.TERMINATE)
     for step in ("check", "file"):
-        answer = told.client.post(f"{path}/terminate", data={"service": service, "ends_on": ends_on, "step": step})
+        answer = told.client.post(fresh, data={"service": service, "ends_on": ends_on, "step": step})
         assert answer.status_code == 422
         assert "There is a problem" in answer.text
     assert told.case().state == ObjectionState.NO_AGREEMENT
 
 
 def test_a_service_may_end_today(told: Told) -> None:
-    path = no_agreement(told)
-    told.client.post(f"{path}/terminate", data={"service": "platform", "ends_on": "2026-03-05", "step": "file"})
+    fresh = told.fresh(no_agreement(told), links.TERMINATE)
+    told.client.post(fresh, data={"service": "platform", "ends_on": "2026-03-05", "step": "file"})
     assert told.case().state == ObjectionState.TERMINATED
 
 
 def test_everything_can_be_ended_only_where_everything_is_affected(tell: Callable[..., Told]) -> None:
     told = tell(services=("platform", "archive"))
-    path = no_agreement(told)
-    form = told.client.get(f"{path}/terminate").text
+    form = told.client.get(told.fresh(no_agreement(told), links.TERMINATE)).text
     assert 'value="platform"' in form
     assert 'value="archive"' not in form
     assert "All services you buy from us" not in form

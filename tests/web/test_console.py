@@ -14,7 +14,7 @@ from notifier.domain.people import Actor, Door
 from notifier.jobs import deliver
 from notifier.tables import Delivery, Notice
 from notifier.web.console import desk
-from notifier.workflow import changes, customers, objections, people, releases
+from notifier.workflow import changes, customers, objections, people, releases, silence
 from notifier.workflow.objections import Filing
 from tests import factory
 from tests.web.conftest import Browser, Office, words
@@ -331,6 +331,49 @@ def test_a_contact_is_added_and_retired(office: Office) -> None:
         bea = next(c for c in customers.contacts(db, customers.get(db, "beta")) if c.name == "Bea")
     assert "retired" in olga.post(f"/console/customers/beta/contacts/{bea.id}/retire")
     olga.post(f"/console/customers/alpha/contacts/{bea.id}/retire", 404)
+
+
+def test_the_previewed_letter_is_sent_to_whoever_looks_at_it_and_doubtful_addresses_are_listed(office: Office) -> None:
+    paul = office.browser("paul")
+    with office.house.database.transaction() as session:
+        ref = factory.approved(session, _actor(office, "olga"), _actor(office, "paul")).ref
+        for contact in customers.contacts(session, customers.get(session, "alpha"))[:1]:
+            contact.bounced_at = clock.now()
+    page = paul.get(f"/console/announce?change={ref}&customer=beta&language=it")
+    assert "Addresses to look at first. They do not hinder announcing:" in words(page)
+    assert "legal@alpha.example: a letter came back from it on" in words(page)
+    assert "Addresses for notices to look at" in words(paul.get("/console/"))
+    paul.get(f"/console/announce?change={ref}&customer=beta&language=it")
+    told = paul.post("/console/announce/send-me", change=[ref], customer="beta", language="it")
+    assert "The test letter is on its way to paul@processor.example." in words(told)
+    paul.post("/console/announce/send-me", change=[ref], customer="nobody", language="it", status=404)
+    with office.house.database.reading() as session:
+        [sent] = session.exec(select(Delivery).where(Delivery.kind == "change_previewed")).all()
+        assert (sent.to_email, sent.language, sent.notice_id) == ("paul@processor.example", "it", None)
+
+
+def test_an_address_that_was_checked_is_noted(office: Office) -> None:
+    olga = office.browser("olga")
+    page = olga.get("/console/customers/alpha")
+    path = re.findall(r'action="(/console/customers/alpha/contacts/\d+/checked)"', page)[0]
+    assert "Noted: the address is the right one." in words(olga.post(path))
+    assert "checked:" in words(olga.get("/console/customers/alpha"))
+    anton = office.browser("anton")
+    anton.get("/console/customers/alpha")
+    anton.post(path, status=403)
+    olga.get("/console/customers/alpha")
+    olga.post("/console/customers/beta/contacts/1/checked", status=404)
+
+
+def test_what_silence_meant_stands_with_the_notice(office: Office) -> None:
+    ref = _announced(office)
+    after = factory.NOW + timedelta(days=40)
+    with office.house.database.transaction() as session:
+        assert silence.note_ended(session, actor=factory.SYSTEM, now=after)
+    paul = office.browser("paul")
+    for path in ("/console/customers/alpha", "/console/announcements/A-1"):
+        page = words(paul.get(path))
+        assert f"{ref}: No objection came by the last day: silence counted as authorisation" in page
 
 
 def test_an_administrator_adds_a_person_and_ends_their_access_at_once(office: Office) -> None:

@@ -11,8 +11,8 @@ from sqlmodel import col, select
 
 from notifier.domain.states import NoticeState
 from notifier.house import House
-from notifier.tables import AuditEntry, Link, NoticeChange
-from notifier.workflow import announcements, links, notices, releases
+from notifier.tables import AuditDetail, AuditEntry, Link, NoticeChange
+from notifier.workflow import announcements, links, notices, releases, silence
 from notifier.workflow.customers import ContactEntry
 from notifier.workflow.notices import Happening
 from tests import factory, servers
@@ -63,6 +63,32 @@ def test_it_says_what_changes_and_what_silence_and_an_objection_mean(told: Told)
     assert "your silence counts as authorisation by Acme Ltd" in page
     assert "you may terminate the affected service" in page
     assert "Counting begins on the day after" in page
+
+
+@pytest.mark.parametrize(("terms", "says", "never"), [
+    ({"remedy": "whole_contract", "decides": "either", "refund": "pro_rata"},
+     ["either of us may terminate the whole agreement", "given back in proportion"], ["affected service"]),
+    ({"remedy": "none", "refund": "none"}, ["names no right to terminate"], ["may terminate", "not given back"]),
+    ({"silence": "nothing"}, ["Under your agreement silence is not consent"], ["silence counts", "specific"]),
+    ({"window_runs": "until_start", "notice_days": 10},
+     ["until the change starts", "Sunday, 3 May 2026"], ["30 days from the day this letter"]),
+    ({"window_runs": "past_start", "window_days": 90},
+     ["may start on its planned day although this period is still running"], []),
+])
+def test_it_says_what_the_terms_of_this_customer_say(
+    tell: Callable[..., Told], terms: dict[str, object], says: list[str], never: list[str]
+) -> None:
+    told = tell(terms=terms)
+    page = words(told.client.get(told.link("acme")))
+    assert [word for word in says if word not in page] == []
+    assert [word for word in never if word in page] == []
+
+
+def test_a_holiday_is_named_with_its_place_in_the_reader_s_language(tell: Callable[..., Told]) -> None:
+    told = tell(terms={"window_days": 32})
+    path = told.link("acme")
+    assert "Friday, 3 April 2026 is Good Friday in Zürich." in words(told.client.get(path))
+    assert "Freitag, 3. April 2026 ist Karfreitag (Zürich)." in words(told.client.get(f"{path}?language=de"))
 
 
 def test_before_proof_it_shows_the_promised_day_and_why(tell: Callable[..., Told]) -> None:
@@ -209,40 +235,53 @@ def test_specific_terms_ask_for_a_yes_and_take_it_per_change(tell: Callable[...,
     path = told.link("acme")
     page = told.client.get(path)
     assert "Silence is not consent" in page.text
-    form = next(f for f in forms(page) if f.action.endswith("/consent"))
+    assert f'href="{path}/consent"' in page.text
+    fresh = told.fresh(path, links.CONSENT)
+    form = forms(told.client.get(fresh))[0]
     assert form.values["changes"] == told.changes
-    answer = told.client.post(form.action, data=form.filled(changes=[told.changes[1]], answer="yes"))
-    assert (answer.status_code, answer.headers["Location"]) == (303, f"{path}#consent")
+    assert form.values["name"] == ["Lea of Acme"]
+    filled = form.filled(changes=[told.changes[1]], answer="yes", function="Counsel")
+    answer = told.client.post(form.action, data=filled)
+    assert (answer.status_code, answer.headers["Location"]) == (303, fresh)
     assert _consents(told) == ["", "yes"]
-    assert "your answer so far: yes" in words(told.client.get(path))
+    assert "Your answer has been received" in words(told.client.get(fresh))
+    assert "Lea of Acme, Counsel" in words(told.client.get(path))
 
 
 def test_an_answer_can_be_changed_until_the_change_starts(tell: Callable[..., Told]) -> None:
     told = tell(terms={"authorisation": "specific"}, proven=False)
-    path, data = told.link("acme"), {"changes": told.changes}
-    told.client.post(f"{path}/consent", data={**data, "answer": "no"})
+    path, data = told.link("acme"), {"changes": told.changes, **factory.SIGNED}
+    told.client.post(told.fresh(path, links.CONSENT), data={**data, "answer": "no"})
     assert told.notice("acme").proof == {"act": "consent"}
-    told.client.post(f"{path}/consent", data={**data, "answer": "yes"})
+    told.client.post(told.fresh(path, links.CONSENT), data={**data, "answer": "yes"})
     assert _consents(told) == ["yes"]
     told.prove("change_announced", ARRIVED)
+    told.at(factory.NOW + timedelta(days=70, hours=-1))
+    last = told.fresh(path, links.CONSENT)
     later = factory.NOW + timedelta(days=70)
     with told.house.database.transaction() as db:
         releases.release(db, told.changes[0], actor=told.paul, now=later)
     told.at(later)
-    assert told.client.post(f"{path}/consent", data={**data, "answer": "no"}).status_code == 409
+    for address in (last, f"{path}/consent"):
+        assert told.client.post(address, data={**data, "answer": "no"}).status_code == 409
     assert _consents(told) == ["yes"]
     assert "Applies to you since 11 May 2026" in words(told.client.get(path))
 
 
 def test_an_answer_without_a_change_or_a_word_is_not_taken(tell: Callable[..., Told]) -> None:
     told = tell(names=TWO, terms={"authorisation": "specific"})
-    path = told.link("acme")
-    answer = told.client.post(f"{path}/consent", data={"answer": "yes"})
-    assert answer.status_code == 422
-    assert 'role="alert"' in answer.text
-    assert "<title>Error:" in answer.text
-    assert told.client.post(f"{path}/consent", data={"changes": told.changes, "answer": "maybe"}).status_code == 422
+    fresh = told.fresh(told.link("acme"), links.CONSENT)
+    whole = {"changes": told.changes, "answer": "yes", **factory.SIGNED}
+    for missing in ("changes", "name", "function"):
+        answer = told.client.post(fresh, data={key: value for key, value in whole.items() if key != missing})
+        assert answer.status_code == 422
+        assert 'role="alert"' in answer.text
+        assert f'href="#{missing}"' in answer.text
+        assert "<title>Error:" in answer.text
+    assert told.client.post(fresh, data={**whole, "answer": "maybe"}).status_code == 422
+    assert told.client.post(fresh, data={**whole, "name": "x" * 201}).status_code == 422
     assert _consents(told) == ["", ""]
+    assert told.client.post(fresh, data=whole).status_code == 303, "what was not taken has not used the link up"
 
 
 def test_general_terms_take_no_consent(told: Told) -> None:
@@ -257,11 +296,15 @@ def test_both_answers_leave_their_audit_entry_in_the_contacts_name(tell: Callabl
     told = tell(terms={"authorisation": "specific"})
     path = told.link("acme")
     told.client.post(f"{path}/read")
-    told.client.post(f"{path}/consent", data={"changes": told.changes, "answer": "yes"})
+    told.client.post(told.fresh(path, links.CONSENT), data={"changes": told.changes, "answer": "yes", **factory.SIGNED})
     with told.house.database.reading() as db:
         rows = db.exec(select(AuditEntry).where(AuditEntry.door == "link").order_by(col(AuditEntry.seq))).all()
-    assert [row.action for row in rows] == ["acknowledge", "consent"]
-    assert (rows[1].refs["answer"], rows[1].refs["changes"]) == ("yes", told.changes)
+        side = db.get(AuditDetail, rows[-1].seq)
+    assert [row.action for row in rows] == ["acknowledge", "send_link", "consent"]
+    assert (rows[2].refs["answer"], rows[2].refs["changes"]) == ("yes", told.changes)
+    assert "Lea Legal" not in str(rows[2].refs)
+    assert side is not None
+    assert (side.detail["name"], side.detail["function"]) == ("Lea Legal", "General counsel")
     assert all(row.actor.startswith("contact:") for row in rows)
 
 
@@ -324,3 +367,27 @@ def test_no_link_leads_to_another_customers_case(told: Told) -> None:
     before = told.counts()
     assert told.client.post(f"{path}/cases/{ref}").status_code == 404
     assert told.counts() == before
+
+
+def test_each_contact_says_for_itself_that_it_has_read_the_notice(tell: Callable[..., Told]) -> None:
+    told = tell(contacts=(ContactEntry("legal@acme.example", "Lea"), ContactEntry("dpo@acme.example", "Dora")))
+    told.client.post(told.link("acme") + "/read")
+    own, others = (words(told.client.get(told.link("acme", position=n))) for n in (0, 1))
+    assert "You confirmed on" in own and "We do not remind you of it." in own
+    assert "Another contact of Acme Ltd confirmed on" in others and "We have read this" in others
+    told.client.post(told.link("acme", position=1) + "/read")
+    assert "You confirmed on" in words(told.client.get(told.link("acme", position=1)))
+
+
+def test_when_the_last_day_has_passed_the_page_says_what_silence_meant_for_each_change(
+    tell: Callable[..., Told]
+) -> None:
+    told = tell(names=TWO)
+    customer_house.file(told, told.link("acme"), changes=[told.changes[0]])
+    after = ARRIVED + timedelta(days=40)
+    with told.house.database.transaction() as db:
+        silence.note_ended(db, actor=factory.SYSTEM, now=after)
+    told.at(after)
+    page = words(told.client.get(told.link("acme")))
+    assert "There was an objection by the last day, so silence meant nothing." in page
+    assert "silence counted as authorisation under the agreement." in page

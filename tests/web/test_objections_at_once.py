@@ -71,7 +71,7 @@ def test_from_the_form_to_the_end_of_the_service(told: Told) -> None:
     with told.house.database.transaction() as db:
         objections.no_agreement(db, ref, "There is no way.", actor=told.paul, now=now)
     sent = {"service": "platform", "ends_on": "2026-06-30", "step": "file"}
-    assert told.client.post(f"{path}/terminate", data=sent).status_code == 303
+    assert told.client.post(told.fresh(path, links.TERMINATE), data=sent).status_code == 303
     assert told.case().state == ObjectionState.TERMINATED
     for page in (path, f"{path}/filed", told.link("acme")):
         assert told.client.get(page).status_code == 200

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from html import escape
 
 from sqlmodel import select
 
@@ -53,6 +54,11 @@ def test_on_paper_it_bears_the_postal_address_and_a_link_that_opens(office: Offi
     assert "Ring &lt;3&gt;" in page
     assert "Einschreiben" in page, "in the customer's language"
     assert "{link}" not in page
+    with office.house.database.reading() as session:
+        frozen = blobs.letter(session, row.letter_sha256)
+    assert frozen is not None
+    assert f"<strong>{escape(frozen['subject'])}</strong>" in page, "nothing else says what it is about"
+    assert re.search(r'<p class="about">\w+, [^<]*\d{4}<strong>', page), "the day it is posted"
     [path] = set(re.findall(r"http://localhost(/n/[^/\"<\s]+)(?=[\"<\s])", page))
     assert office.app.test_client().get(path).status_code == 200
     with office.house.database.reading() as session:

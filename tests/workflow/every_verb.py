@@ -16,18 +16,32 @@ from notifier.domain.people import Actor, Door, Kind, Role, system
 from notifier.domain.terms import Authorisation
 from notifier.house import House
 from notifier.jobs import deliver
-from notifier.tables import Announcement, ApiToken, Change, Customer, Delivery, Notice, Objection, User
+from notifier.tables import (
+    Announcement,
+    ApiToken,
+    Change,
+    Contact,
+    ContactChange,
+    Customer,
+    Delivery,
+    Link,
+    Notice,
+    Objection,
+    User,
+)
 from notifier.workflow import (
     announcements,
     changes,
     configuration,
     consents,
+    contacts,
     corrections,
     customers,
     exceptions,
     exclusions,
     extensions,
     hand_delivery,
+    links,
     listing,
     notices,
     objections,
@@ -159,7 +173,34 @@ def travel(house: House) -> Journey:
     _one_by_one(journey)
     _all_together(journey)
     _out_of_order(journey)
+    _own_contacts(journey)
     return journey
+
+
+def _own_contacts(journey: Journey) -> None:
+    """A customer changes its own contacts: one more, first in the order, another address for it, and out again."""
+    do = journey.do
+    lea = journey.read(Contact, Contact.email == "legal@alpha.example", col(Contact.retired_at).is_(None))
+    by_lea = Actor(Kind.CONTACT, Door.LINK, id=lea.id)
+
+    def own(act: Callable[..., Any], *args: Any) -> None:
+        do(lambda s, **by: act(s, customers.get(s, "alpha"), *args, **by), by=by_lea)
+
+    def confirmed() -> int:
+        number = journey.read(Link, Link.kind == links.CONTACT).id
+        do(lambda s, **by: contacts.confirm(s, s.get(Link, number), **by), by=CONTACT)
+        return int(journey.read(ContactChange).made_id)
+
+    own(contacts.add, ContactEntry("nora@alpha.example", "Nora"))
+    number = confirmed()
+    own(contacts.move_up, number)
+    own(contacts.change, number, ContactEntry("nora@alpha.example", "Nora Neu"))
+    own(contacts.change, number, ContactEntry("nina@alpha.example", "Nina"))
+    number = confirmed()
+    own(contacts.change, number, ContactEntry("nele@alpha.example", "Nele"))
+    own(contacts.drop, journey.read(ContactChange).uid)
+    own(contacts.retire, number)
+    journey.send()
 
 
 def _house(journey: Journey) -> None:
@@ -249,7 +290,7 @@ def _one_by_one(journey: Journey) -> None:
     do(hand_delivery.confirm, gamma.uid, by="petra")
     beta = journey.notice_of("beta")
     do(consents.acknowledge, beta, by=CONTACT)
-    do(consents.consent, beta, [ref], "no", by=CONTACT)
+    do(consents.consent, beta, [ref], "no", name="Bea", function="Counsel", by=CONTACT)
     do(exclusions.ask, ref, "beta", "It said no.")
     do(exclusions.confirm, ref, "beta", "Its switch is off.", by="egon")
     do(exclusions.confirm, ref, "beta", "Still off.", by="egon")
@@ -279,7 +320,7 @@ def _one_by_one(journey: Journey) -> None:
     do(objections.right_not_used, second, "The day has passed.")
     do(objections.right_not_used, second, "The day has passed.", by="petra")
     do(exclusions.end, ref, "beta", "It has said yes.")
-    do(consents.consent, beta, [ref], "yes", by=CONTACT)
+    do(consents.consent, beta, [ref], "yes", name="Bea", function="Counsel", by=CONTACT)
     do(releases.release, ref, customer_ref="beta", by="olga")
 
 
@@ -296,7 +337,7 @@ def _all_together(journey: Journey) -> None:
     journey.arrive(but="gamma")
     do(starts.move_start, ref, date(2026, 8, 10), "The migration takes longer.")
     beta = journey.notice_of("beta")
-    do(consents.consent, beta, [ref], "yes", by=CONTACT)
+    do(consents.consent, beta, [ref], "yes", name="Bea", function="Counsel", by=CONTACT)
     journey.at(date(2026, 8, 10))
     do(releases.start_if_clear, ref, by=CLOCK)
     do(starts.move_start, ref, date(2026, 9, 7), "It is ready now.")

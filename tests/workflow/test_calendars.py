@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,8 +15,12 @@ import pytest
 from notifier import text
 from notifier.domain import window as windows
 from notifier.domain.refusals import Family, Refusal
+from notifier.domain.sentences import Name, Sentence
 from notifier.domain.terms import HolidaySet, ReceiptRule, Terms
-from notifier.workflow import calendars
+from notifier.domain.window import Window
+from notifier.house import House
+from notifier.tables import Setting
+from notifier.workflow import calendars, settings
 
 ZH, SO, HH = HolidaySet("CH", "ZH"), HolidaySet("CH", "SO"), HolidaySet("DE", "HH")
 BE, LI, NO_SET = HolidaySet("BE"), HolidaySet("LI"), ()
@@ -28,7 +33,11 @@ def terms(*sets: HolidaySet, extra: tuple[str, ...] = (), zone: str = "Europe/Zu
 
 
 def named(what: Terms, day: str, language: str = "en") -> str | None:
-    return calendars.day_off(what, language)(day_of(day))
+    """What the day is called, without the place that keeps it."""
+    found = calendars.day_off(what)(day_of(day))
+    if isinstance(found, Sentence):
+        found = found.facts["holiday"]
+    return found.said(language) if isinstance(found, Name) else found and str(found)
 
 
 VECTORS = [
@@ -124,8 +133,8 @@ def test_belgium_and_liechtenstein_are_known() -> None:
 
 def test_institutions_without_a_calendar_are_served_by_a_list_of_extra_days() -> None:
     eu = terms(BE, extra=("2026-04-02", "2026-05-15", "2026-12-24"), zone="Europe/Brussels")
-    assert named(eu, "2026-04-02") == "additional day off"
-    assert named(eu, "2026-12-24") == "additional day off"
+    assert named(eu, "2026-04-02") == "an additional day off"
+    assert named(eu, "2026-12-24") == "an additional day off"
     assert named(eu, "2026-05-14") == "Ascension Day"
     assert named(eu, "2026-12-23") is None
 
@@ -143,12 +152,48 @@ def test_a_language_the_library_lacks_for_a_country_falls_back_to_english() -> N
     assert named(terms(HH), "2028-10-31", "fr") == "Reformation Day"
 
 
+@pytest.mark.parametrize(("language", "words"), [
+    ("en", "Friday, 3 April 2026 is Good Friday in Zürich."),
+    ("de", "Freitag, 3. April 2026 ist Karfreitag (Zürich)."),
+    ("fr", "Le vendredi, 3 avril 2026 est un jour férié (Vendredi saint, Zürich)."),
+    ("it", "Il giorno venerdì, 3 aprile 2026 è festivo (Venerdì Santo, Zürich)."),
+])
+def test_why_names_the_holiday_and_its_place_in_the_reader_s_language_also_once_stored(
+    language: str, words: str
+) -> None:
+    found = windows.window(terms(ZH), moment("2026-03-04T10:00+01:00"), calendars.day_off(terms(ZH)))
+    stored = Window.from_json(json.loads(json.dumps(found.to_json())))
+    assert stored == found
+    assert words in [text.say(sentence, language) for sentence in stored.why]
+
+
+@pytest.mark.parametrize(("which", "places"), [
+    (ZH, ("Zürich", "Zürich")), (LI, ("Liechtenstein", "Liechtenstein")), (BE, ("Belgium", "Belgien")),
+    (HolidaySet("AU", "NSW"), ("New South Wales", "New South Wales")),
+])
+def test_a_place_has_a_name_people_know(which: HolidaySet, places: tuple[str, str]) -> None:
+    found = calendars.day_off(terms(which))(date(2026, 12, 25))
+    assert isinstance(found, Sentence)
+    place = found.facts["place"]
+    assert isinstance(place, Name)
+    assert (place.said("en"), place.said("de")) == places
+
+
+def test_a_customer_s_own_holidays_join_the_organisation_s(house: House) -> None:
+    with house.database.transaction() as session:
+        session.get_one(Setting, "terms.extra_holidays").value = ["2026-12-24"]
+    with house.database.reading() as session:
+        both = settings.terms_of(session, {"extra_holidays": ["2026-12-31"]})
+    assert both.extra_holidays == (date(2026, 12, 24), date(2026, 12, 31))
+
+
 @pytest.mark.parametrize("locale", ["de_CH", "fr_CH"])
 def test_the_names_do_not_depend_on_the_machine_s_language(locale: str) -> None:
     program = (
         "from datetime import date; from notifier.domain.terms import Terms, HolidaySet as S;"
         "from notifier.workflow.calendars import day_off;"
-        "print([day_off(Terms(holiday_sets=(S('BE'),)), x)(date(2026, 4, 6)) for x in ('en', 'it', 'fr')])"
+        "name = day_off(Terms(holiday_sets=(S('BE'),)))(date(2026, 4, 6)).facts['holiday'];"
+        "print([name.said(x) for x in ('en', 'it', 'fr')])"
     )
     env = {**os.environ, "LANGUAGE": locale, "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
     said = subprocess.check_output([sys.executable, "-c", program], env=env, encoding="utf-8")

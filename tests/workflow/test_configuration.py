@@ -84,4 +84,5 @@ def test_a_new_particular_makes_a_new_edition_and_takes_an_administrator(house: 
         assert [edition.cause for edition in editions] == ["baseline", "settings"]
         assert editions[-1].value["organisation"]["contact"] == "dp@processor.example"
         differing = settings.differing(session, *seed_values(house.settings))
-    assert differing == {"organisation.contact": ("", "dp@processor.example"), "terms.window_days": (30, 45)}
+    assert differing == {"organisation.contact": ("privacy@processor.example", "dp@processor.example"),
+                         "terms.window_days": (30, 45)}

@@ -216,7 +216,7 @@ def test_a_specific_consent_given_before_does_not_count_for_what_was_corrected(h
     arrive(house)
     with house.database.transaction() as session:
         notice = session.exec(select(Notice)).one()
-        consents.consent(session, notice, [change.ref], "yes", actor=factory.CONTACT, now=SOON)
+        consents.consent(session, notice, [change.ref], "yes", **factory.SIGNED, actor=factory.CONTACT, now=SOON)
         correct(session, change.ref, olga, paul)
         assert consents.consent_asked(session, notice) == []
         standing = releases.standings(session, changes.get(session, change.ref), SOON)

@@ -23,7 +23,7 @@ from notifier.domain.states import ChangeState, ObjectionState
 from notifier.house import House
 from notifier.jobs import deliver
 from notifier.mail import outbox
-from notifier.tables import Delivery, Edition, Engagement, Notice, Override
+from notifier.tables import CustomerService, Delivery, Edition, Engagement, Notice, Override, Service
 from notifier.workflow import (
     announcements,
     audit,
@@ -462,7 +462,7 @@ def test_a_bounce_after_the_release_turns_the_answer_to_no_and_a_late_objection_
     assert case.may("analytics-inc", "beta", DAY)
 
 
-def test_who_bought_the_service_after_the_announcing_was_never_told_and_who_came_after_the_start_agreed(
+def test_who_bought_the_service_after_the_announcing_is_held_and_who_came_after_the_start_agreed(
     house: House,
 ) -> None:
     case = told(house, objecting=False)
@@ -479,6 +479,8 @@ def test_who_bought_the_service_after_the_announcing_was_never_told_and_who_came
         with case.act() as session:
             exceptions.override(session, case.ref, ["no_proven_notice"], "Told by hand.", customer_ref="gamma",
                                 actor=person, now=after)
+    with case.act() as session:
+        factory.start_due(session, actor=SYSTEM, now=after)
     assert case.may("analytics-inc", "gamma", after)
     case.refused("unknown", lambda s: exceptions.override(
         s, case.ref, ["no_proven_notice"], "Hurry.", customer_ref="delta", actor=case.paul, now=after))
@@ -540,8 +542,9 @@ def test_an_irregular_start_of_what_nobody_was_told_gives_everybody_a_notice_wit
         ref = factory.approved(session, olga, paul).ref
         if announce_later:
             announcements.announce(session, [ref], actor=paul, now=NOW + timedelta(minutes=2))
-            customers.upsert(session, [factory.customer("gamma", services=("archive", "platform"))], actor=SYSTEM,
-                             now=SOON)
+            bought = session.exec(select(Service.id).where(Service.slug == "platform")).one()
+            gamma = customers.get(session, "gamma")  # nobody has looked after it since
+            session.add(CustomerService(customer_id=gamma.id or 0, service_id=bought or 0, bought_at=SOON))
     case = Told(house, ref, olga, paul, petra, egon)
     start(case)
     with clock.standing(THEN):

@@ -280,7 +280,7 @@ class Gate(RuleBasedStateMachine):
         def verb(session: Session) -> None:
             if (notice := self.notice_of(session, ref)) is not None:
                 refs = [c.ref for c in changes.every(session)]
-                consents.consent(session, notice, refs, answer, actor=factory.CONTACT, now=self.now)
+                consents.consent(session, notice, refs, answer, **factory.SIGNED, actor=factory.CONTACT, now=self.now)
         self.act(verb)
 
     @rule()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,16 +15,24 @@ from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier import clock
+from notifier.domain.evidence import EvidenceKind, Given
+from notifier.domain.letters import NoticeFacts, Shown
+from notifier.domain.people import Door
+from notifier.domain.transfers import Transfer
 from notifier.house import House
 from notifier.jobs import deliver
+from notifier.mail.render import render
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
-from notifier.tables import Blob, Change, Delivery, Link, Notice, Setting
+from notifier.tables import Blob, Change, ChangeItem, Delivery, Link, Notice, Setting
 from notifier.workflow import (
-    audit,
     blobs,
+    changes,
     deliveries,
+    delivery_events,
+    evidence,
     links,
     mailings,
+    people,
     verify,
 )
 from notifier.workflow.deliveries import Claimed
@@ -146,6 +155,34 @@ def test_what_letters_share_is_read_again_once_it_has_changed(announced: House) 
         assert one.facts.changes[0].reason == "Another reason."  # type: ignore[union-attr]
 
 
+def test_a_letter_names_the_documents_customers_may_see_and_a_basis_for_every_place(announced: House) -> None:
+    common = Common()
+    given = Given(link="https://vendor.example/report.pdf", customers_may_see=True)
+    with announced.database.transaction() as session:
+        rows = _claimed(session)
+        change = session.exec(select(Change)).one()
+        item = changes.items_of(session, change)[0]
+        bare = item.after.with_(locations=("DE",), remote_access=("India",), transfer_basis="", transfers=(
+            Transfer("India", "scc_3", "scc_3"),)) if item.after else None
+        session.exec(select(ChangeItem)).one().after = bare.to_json() if bare else None
+        assert all(not facts.documents for facts in _facts(announced, session, rows, common))
+        olga = people.actor_for(people.by_email(session, "olga@processor.example"), Door.CLI)
+        evidence.vouch(session, change, item.ref, [EvidenceKind.SECURITY_REVIEW], given, actor=olga, now=SENT)
+    with announced.database.transaction() as session:
+        for facts in _facts(announced, session, rows, common):
+            assert facts.documents == (Shown(change.ref, ("Review of the security measures",)),)
+            (told,) = facts.changes[0].items
+            assert told.after is not None
+            assert told.after.transfers == (Transfer("India", "scc_3", "scc_3"),
+                                            Transfer("DE", "none_needed", "none_needed"))
+            assert "Proof on your page for this notice" in render(replace(facts, language="en")).text
+
+
+def _facts(house: House, session: Session, rows: Sequence[Claimed], common: Common) -> list[NoticeFacts]:
+    told = _told(house, session, rows, common).prepared.values()
+    return [one.facts for one in told if isinstance(one.facts, NoticeFacts)]
+
+
 def test_letters_sent_in_batches_arrive_once_each_and_are_stored_to_the_byte(announced: House) -> None:
     transport = Taking()
     transport.batch = 3
@@ -213,7 +250,7 @@ def test_a_token_is_the_one_the_library_gives_and_opens_the_same_link() -> None:
 def test_a_stored_letter_comes_back_whether_packed_by_itself_with_a_base_or_by_an_earlier_version(
     house: House
 ) -> None:
-    body, base = b'{"text": "dear Lea, all the rest"}', blobs.base(b"all the rest")
+    body, base = b'{"text": "dear Lea, all the rest"}', blobs.Base(b"all the rest")
     with house.database.transaction() as session:
         for held in (None, base, base):
             letter = blobs.Letter.of(body, held)
@@ -230,8 +267,8 @@ def test_a_stored_letter_comes_back_whether_packed_by_itself_with_a_base_or_by_a
 
 @given(st.text(), st.text(max_size=80))
 def test_a_leaf_of_the_merkle_tree_is_in_canonical_form(key: str, kind: str) -> None:
-    event = {"delivery_id": 7, "key": key, "kind": kind, "at": SENT, "before": "queued", "after": "sending",
-             "notice_before": "", "notice_after": "", "batch": "b"}
     told = {"delivery": "7", "key": key, "kind": kind, "at": SENT.isoformat(), "before": "queued", "after": "sending",
             "notice_before": "", "notice_after": "", "batch": "b"}
-    assert audit.leaf(event) == rfc8785.dumps(told)
+    event = {**told, "delivery_id": 7, "at": SENT, "letter": ""}
+    assert delivery_events.leaf(event) == rfc8785.dumps(told)
+    assert delivery_events.leaf({**event, "letter": "c" * 64}) == rfc8785.dumps({**told, "letter": "c" * 64})

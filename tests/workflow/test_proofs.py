@@ -130,7 +130,7 @@ def _acts(house: House, act: str, at: datetime) -> None:
             consents.acknowledge(session, notice, actor=factory.CONTACT, now=at)
         elif act == "consent":
             [(_, change)] = consents.consent_asked(session, notice)
-            consents.consent(session, notice, [change.ref], "yes", actor=factory.CONTACT, now=at)
+            consents.consent(session, notice, [change.ref], "yes", **factory.SIGNED, actor=factory.CONTACT, now=at)
         else:
             objections.file(session, notice.id or 0, Filing("No.", "Ann", "a@alpha.example"), contact_id=None,
                             actor=factory.CONTACT, now=at)

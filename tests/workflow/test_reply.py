@@ -11,14 +11,14 @@ import sqlalchemy as sa
 from sqlmodel import select
 
 from notifier import clock
-from notifier.domain.people import Actor, Role
+from notifier.domain.people import Actor, Door, Role
 from notifier.domain.refusals import Refusal
 from notifier.house import House
 from notifier.jobs import deliver
 from notifier.mail import outbox
 from notifier.tables import AuditDetail, Blob, Delivery, ReplyProof
 from notifier.web.console.deliveries import frozen
-from notifier.workflow import audit, people, reply, verify
+from notifier.workflow import audit, configuration, people, reply, verify
 from notifier.workflow.links import Signer
 from tests import factory
 from tests.factory import NOW
@@ -188,3 +188,15 @@ def test_announcing_waits_for_proof_and_transport_but_not_in_a_demo(
     (house.settings.data_dir / "demo").write_text("demo\n")
     with house.database.reading() as session:
         assert house.hindrances(session, NOW + 365 * DAYS) == []
+
+
+def test_nobody_is_told_anything_by_a_letter_that_names_nobody_to_ask(house: House) -> None:
+    with house.database.transaction() as session:
+        ada = people.add(session, "ada@processor.example", "Ada", [Role.ADMIN], actor=factory.SYSTEM, now=NOW)
+        configuration.change(session, "organisation.contact", "", actor=people.actor_for(ada, Door.CLI), now=NOW)
+    for codes in (["contact_missing", "transport_outbox", "reply_unproven"], ["contact_missing"]):
+        with house.database.reading() as session:
+            assert [r.code for r in house.hindrances(session, NOW)] == codes
+            with pytest.raises(Refusal, match=re.escape("organisation.contact")):
+                house.preflight(session, NOW)
+        (house.settings.data_dir / "demo").write_text("demo\n")

@@ -33,16 +33,19 @@ UNWATCHED = {
     "delivery_event_detail": "erasable words beside the event", "blob": "named by its own hash",
     "engagement_service": "the list is held against its newest edition",
     "kept_answer": "kept for a day, so that a request acts once", "lane": "moves with every call",
-    "lease": "who acts as the clock", "link": "signed; made on first use", "provider_post": "raw, until it is read",
+    "lease": "who acts as the clock", "link": "signed; made on first use",
+    "page_request": "an address typed by anybody, gone when answered", "provider_post": "raw, until it is read",
     "publication": "a rendering of the edition",
 }
 PAST_THE_SESSION = {
     ("deliveries.py", "update", "Delivery"): "how a letter goes, told by its events",
+    ("bulk.py", "update", "rows"): "of deliveries, told by their events; of notices, by in_bulk",
+    ("delivery_events.py", "insert", "events"): "not watched",
     ("mailings.py", "update", "Notice"): "told by in_bulk",
     ("register.py", "delete", "EngagementService"): "not watched",
     ("rolls.py", "insert", "NoticeChange"): "told when the announcement is shown",
     ("rolls.py", "insert", "model"): "told when the announcement is shown",
-    ("windows.py", "insert", "_w"): "told by made",
+    ("windows.py", "insert", "_w"): "told by written.made",
     ("rolls.py", "delete", "Delivery"): "of an announcement nobody has seen",
     ("rolls.py", "delete", "Notice"): "of an announcement nobody has seen",
 }

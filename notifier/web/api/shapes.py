@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from notifier.domain.changes import ChangeKind
 from notifier.domain.gate import Code
+from notifier.domain.joining import Fate
 from notifier.domain.register import FIELD_NAMES, EngagementValue
 from notifier.domain.states import ChangeState, NoticeState
 from notifier.web.api.schema import (
@@ -48,12 +49,14 @@ _BLOCKER = whole({
     "code": choice("For programs.", *map(str, Code)), "words": text("What stands in the way."),
     "way_out": text("What would clear it."), "clears_on": maybe(day("When it clears by itself, if it does.")),
 })
+_JOINING = [str(fate) for fate in Fate if fate is not Fate.ON_LIST]
 _STANDING = whole({
     "customer": text("Its reference."), "name": text("Its name."),
     "notice": choice("Where its notice stands.", *map(str, NoticeState)),
     "released_at": maybe(moment("From when the change applies to it.")),
     "blockers": _list(_BLOCKER, "What stands in its way."),
     "overridden": _list(text("A code."), "What two people have set aside."),
+    "joining": choice("How it came after the announcement; empty for who was there.", "", *_JOINING),
 })
 _EVIDENCE = whole({
     "engagement": text("Which one."), "kind": text("What is vouched for."), "words": text("In words."),

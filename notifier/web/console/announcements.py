@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import Response, g, request
@@ -12,6 +13,7 @@ from sqlmodel import Session, col, select
 from werkzeug.wrappers import Response as Answer
 
 from notifier import clock, text
+from notifier.domain import silence as silence_rules
 from notifier.domain.audience import WORDS
 from notifier.domain.people import Role
 from notifier.domain.proof import in_words
@@ -35,7 +37,19 @@ from notifier.web.console import changes as change_pages
 from notifier.web.console.deliveries import KINDS, last_words
 from notifier.web.console.desk import MOST, Names, acting, bp, day_of, done, page
 from notifier.web.pages import house
-from notifier.workflow import announcements, changes, deliveries, extensions, letters, register, reply
+from notifier.workflow import (
+    announcements,
+    changes,
+    contact_checks,
+    deliveries,
+    earliest,
+    extensions,
+    letters,
+    previews,
+    register,
+    reply,
+    silence,
+)
 from notifier.workflow.announcements import Plan
 from notifier.workflow.audience import Seat
 
@@ -68,17 +82,35 @@ def announce() -> Response | Answer:
                 ref=made.ref, count=made.included)
 
 
+@bp.post("/announce/send-me")
+@staff
+def send_me() -> Response | Answer:
+    """Mails the previewed letter to whoever looks at it, as a test. Raises Refusal unknown, nothing_to_announce."""
+    refs, language = request.form.getlist("change"), text.known(request.form.get("language"))
+    customer = request.form.get("customer", "")
+    try:
+        with acting() as db:
+            sent = previews.send_me(db, refs, customer, language, actor=g.actor, now=clock.now())
+            to = sent.to_email
+    except Refusal as refusal:
+        return _show(refs, customer, language, refusal)
+    chosen = urlencode([*(("change", ref) for ref in refs), ("customer", customer), ("language", language)])
+    return done(f"/console/announce?{chosen}", N_("The test letter is on its way to %(email)s."), email=to)
+
+
 def _show(refs: Sequence[str], customer: str, language: str, refusal: Refusal | None = None) -> Response:
     now = clock.now()
     with house().database.reading() as db:
         approved = [c for c in changes.every(db) if c.state == ChangeState.APPROVED]
         chosen = [c for c in approved if c.ref in refs]
         preview = _preview(db, chosen, customer, language, now) if chosen else None
+        owed = {seat.customer.id for seat in preview.plan.included} if preview else set()
         return page(
             "announce.html", refusal=refusal, framing=True, approved=change_pages.told(db, approved), chosen=chosen,
             preview=preview, why=WORDS, languages=text.LANGUAGES, most=MOST, may=Role.PRIVACY in g.actor.roles,
             hindrances=house().hindrances(db, now), services=register.services(db),
             reply=reply.standing(db, house().settings.reply_address, now), written=_written(db),
+            doubtful=[one for one in contact_checks.doubtful(db, now) if one.customer.id in owed] if owed else [],
             given_up=[(a, [Sentence.from_json(s) for s in a.abandoned_why or ()])
                       for a in announcements.given_up(db)[:3]],
         )
@@ -101,6 +133,11 @@ class Preview:
     seat: Seat | None
     language: str
     letter: render.Letter | None
+
+    @property
+    def decided(self) -> Sentence | None:
+        """Whose terms allow no earlier start."""
+        return earliest.in_words(self.plan.deciding)
 
 
 def _preview(db: Session, chosen: Sequence[Change], customer: str, language: str, now: datetime) -> Preview:
@@ -183,12 +220,15 @@ def _progress(ref: str, refusal: Refusal | None = None) -> Response:
         concerned = db.exec(
             select(Change).join(AnnouncementChange, col(AnnouncementChange.change_id) == col(Change.id))
             .where(AnnouncementChange.announcement_id == number).order_by(col(Change.id)))
+        told = _told(db, number)
         return page(
-            "announcement.html", refusal=refusal, may=Role.PRIVACY in g.actor.roles, made=made,
+            "announcement.html", refusal=refusal, silence_words=silence_rules.WORDS,
+            silence=silence.of_notices(db, [row.notice.id or 0 for row in told]),
+            may=Role.PRIVACY in g.actor.roles, made=made,
             changes=change_pages.told(db, concerned), names=Names(db),
             notices={str(s): int(n) for s, n in states}, letters_by_state=deliveries.counts(db, notice_ids),
-            told=_told(db, number), roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
-            kinds_of_letter=KINDS,
+            told=told, roll=_left_out(db, number), why=WORDS, proven=in_words, most=MOST,
+            kinds_of_letter=KINDS, joinings=change_pages.JOININGS,
         )
 
 

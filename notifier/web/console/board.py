@@ -32,7 +32,14 @@ from notifier.web.console import deliveries as letter_pages
 from notifier.web.console import diligence
 from notifier.web.console.desk import Names, bp, page
 from notifier.web.pages import house
-from notifier.workflow import deliveries, hand_delivery, lanes, objections, register
+from notifier.workflow import (
+    contact_checks,
+    deliveries,
+    hand_delivery,
+    lanes,
+    objections,
+    register,
+)
 
 SHOWN = 12
 
@@ -55,6 +62,7 @@ def board() -> Response:
         failed = letter_pages.in_trouble(db)
         reviews, endings, today = diligence.waiting(db, now)
         approved = _in_state(db, ChangeState.APPROVED)
+        doubtful = contact_checks.doubtful(db, now)
         return page(
             "board.html",
             review=change_pages.told(db, _in_state(db, ChangeState.IN_REVIEW)),
@@ -65,7 +73,8 @@ def board() -> Response:
             kinds_of_letter=letter_pages.KINDS, unreachable=_unreachable(db), running=_running(db, now),
             starts=change_pages.told(db, _starts(db)), counts=_counts(db),
             privacy=Role.PRIVACY in g.actor.roles, ops=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
-            today=today, reviews=reviews, endings=endings, evidence_names=EVIDENCE_NAMES,
+            doubtful=doubtful[:SHOWN], doubtful_count=len(doubtful), today=today,
+            reviews=reviews, endings=endings, evidence_names=EVIDENCE_NAMES,
             lanes=lanes.troubles(db, now), by_hand=hand_delivery.awaiting(db)[:SHOWN],
             outdated=[(s.name, day) for s in transfers.current().sources if (day := s.ended(today)) is not None],
         )

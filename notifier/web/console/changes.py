@@ -48,6 +48,10 @@ BUTTONS: Mapping[str, str] = {
     "take_effect": N_("Release and let it take effect"),
     "withdraw": N_("Withdraw"),
 }
+JOININGS: Mapping[str, str] = {
+    "informed": N_("came later: informed by its annex"), "owed": N_("came later: own notice"), "late": N_("told late"),
+}
+"""How a customer came that is not on the first roll, in the words of a tag."""
 TAKE_EFFECT = next(row for row in CHANGE.rows if row.action == "take_effect")
 SEPARABLE: Mapping[str, str] = {
     "no": N_("No: it starts for all customers together"),
@@ -115,7 +119,7 @@ def _show(ref: str, refusal: Refusal | None = None) -> Response:
             windows={s.notice.id: notices.window_of(db, s.notice) for s in standings[:MOST]},
             correction=correction, mending=_mending(items, correction),
             diligence=looked, what=offboarding.WHAT, **diligence.forms(looked.today),
-            editable=change.state in changes.EDITABLE, **words_for_items(db),
+            editable=change.state in changes.EDITABLE, joinings=JOININGS, marks=wording.MARKS, **words_for_items(db),
         )
 
 

@@ -43,10 +43,13 @@ ADDED = {
 
 KINDS: Mapping[str, str] = {
     "change_announced": N_("Announcement of a change"),
+    "change_previewed": N_("Test of a letter, to one of our people"),
     "change_corrected": N_("Correction of a change"),
     "change_withdrawn": N_("A change is withdrawn"),
     "change_in_effect": N_("A change applies"),
     "window_extended": N_("More time to object"),
+    "window_closing": N_("Reminder: a window is about to end"),
+    "change_page": N_("The page of a notice given elsewhere"),
     "irregular_start": N_("Processing was started irregularly"),
     "start_moved": N_("The planned start has moved or is open"),
     "objection_received": N_("Receipt of an objection"),
@@ -57,7 +60,13 @@ KINDS: Mapping[str, str] = {
     "objection_no_agreement": N_("No agreement; right of termination"),
     "objection_right_not_used": N_("Right of termination not used"),
     "objection_withdrawn": N_("Objection withdrawn"),
+    "contact_check": N_("Whether an address is still the right one"),
     "service_terminated": N_("Termination of a service"),
+    "consent_reminder": N_("Reminder of a question for consent"),
+    "my_link": N_("Link to a customer's own page"),
+    "decision_link": N_("Link for a decision"),
+    "contact_confirm": N_("A new address to confirm"),
+    "contact_changed": N_("A contact was changed"),
     "staff_objection_filed": N_("To our people: an objection"),
     "staff_review_requested": N_("To our people: a change in review"),
     "staff_delivery_failed": N_("To our people: a letter that failed"),
@@ -66,6 +75,7 @@ KINDS: Mapping[str, str] = {
     "staff_hand_delivery": N_("To our people: a hand delivery to confirm"),
     "staff_review_due": N_("To our people: a review or an offboarding is due"),
     "staff_reply_proof": N_("Test mail to the reply address"),
+    "staff_contact_changed": N_("To our people: a contact says that something has changed"),
 }
 
 

@@ -13,13 +13,14 @@ from sqlmodel import Session
 
 from notifier import clock
 from notifier.domain.gate import Code
+from notifier.domain.listing import Mark
 from notifier.domain.people import Role
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import CHANGE, ChangeState
 from notifier.tables import Change, Countersignature, Customer, Exclusion, ExclusionCheck, IrregularStart, Override
 from notifier.web.console.desk import day_of
-from notifier.workflow import exceptions, exclusions, settings
+from notifier.workflow import exceptions, exclusions, listing, settings
 from notifier.workflow.releases import Standing
 
 OVERRIDABLE: Mapping[str, str] = {
@@ -59,6 +60,7 @@ class Exceptions:
     may_decide: bool
     may_start: bool
     irregular: IrregularStart | None
+    late: Sequence[Mark]
     overridable: Mapping[str, str]
 
 
@@ -81,7 +83,8 @@ def of(session: Session, change: Change, standings: Sequence[Standing], now: dat
         and not g.actor.is_person(change.proposed_by),
         may_decide=privacy and running,
         may_start=privacy and CHANGE.find(change.state, "irregular_start") is not None,
-        irregular=exceptions.irregular_of(session, change),
+        irregular=exceptions.irregular_of(session, change), late=listing.late_notices(
+            session, change, settings.organisation(session).zone),
         overridable={code: words for code, words in OVERRIDABLE.items() if code in standing},
     )
 

@@ -1,13 +1,13 @@
 """which addresses are barred is asked every second
 
-Revision: 0012
-Revises: 0006
+Revision: 0014
+Revises: 0013
 """
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0006"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
