@@ -21,6 +21,7 @@ from notifier.house import House
 from notifier.jobs import deliver, events, worker
 from notifier.tables import (
     AuditEntry,
+    Change,
     Contact,
     Delivery,
     DeliveryEvent,
@@ -28,7 +29,7 @@ from notifier.tables import (
     Notice,
     ProviderPost,
 )
-from notifier.workflow import alerts, audit, calendars, notices, verify
+from notifier.workflow import alerts, audit, calendars, notices, reckoning, verify
 from notifier.workflow.audit import BatchMove
 from notifier.workflow.customers import ContactEntry
 from tests import factory
@@ -296,19 +297,24 @@ def test_several_jobs_at_the_same_bodies_do_no_harm(announced: Callable[..., Hou
 
 
 def test_many_first_windows_are_those_that_one_by_one_would_have_come_to(announced: Callable[..., House]) -> None:
-    terms: list[dict[str, Any]] = [{}, {"window_days": 14}, {"day_kind": "business", "zone": "America/New_York"}]
-    house = announced(*(factory.customer(f"c{n}", terms=terms[n % 3]) for n in range(12)))
+    terms: list[dict[str, Any]] = [{}, {"window_days": 14}, {"day_kind": "business", "zone": "America/New_York"},
+        {"clock_start": "sending"}, {"window_runs": "until_start"}, {"authorisation": "specific"}]
+    house = announced(*(factory.customer(f"c{n}", terms=terms[n % 6]) for n in range(12)))
     moments = [NOW + timedelta(hours=7 * n) for n in range(12)]  # some after hours, some at the weekend
     post(house, [event(house, "sent", n, time=int(at.timestamp())) for n, at in enumerate(moments)],
          at=NOW + timedelta(days=5))
     with house.database.reading() as session:
+        starts_on = session.exec(select(Change.planned_start)).first()
         for given in session.exec(select(Notice)):
             opened = notices.window_of(session, given)
             held = Terms.from_json(given.terms)
             assert opened is not None and given.given_at is not None and given.promised_last_day is not None
-            alone = rules.window(held, given.given_at, calendars.day_off(held))
+            handed_at = session.exec(select(Delivery.handed_at).where(Delivery.notice_id == given.id)).first()
+            alone = rules.window(held, given.given_at, calendars.day_off(held), clock_at=handed_at, starts_on=starts_on)
             expected = rules.later(alone, rules.until(alone, given.promised_last_day))
             assert notices.value_of(opened) == expected
+            assert opened.versions == reckoning.versions(session)
+            assert given.remind_at == (None if held.needs_yes else rules.remind_at(held, expected))
             assert opened.inputs["received_at"] == given.given_at.isoformat()
         assert len(session.exec(select(Delivery).where(Delivery.kind == "window_extended")).all()) > 0
         assert verify.chain(session) == []

@@ -257,17 +257,11 @@ def test_contacts_whose_turn_has_not_come_are_not_reminded(house: House) -> None
     assert owed(house) == [LEA]
 
 
-def test_under_specific_terms_it_goes_until_every_answer_is_there(house: House) -> None:
+def test_where_only_a_yes_counts_nobody_is_reminded_of_the_window_but_of_the_open_question(house: House) -> None:
     _told_one(house, terms={"authorisation": "specific"})
-    with house.database.transaction() as session:
-        remind_first = notice_of(session, "alpha")
-        ref = consents.consent_asked(session, remind_first)[0][1].ref
-    remind(house)
-    assert owed(house) == [LEA]
-    with house.database.transaction() as session:
-        consents.consent(session, notice_of(session, "alpha"), [ref], "yes", **factory.SIGNED, actor=factory.CONTACT,
-                         now=DUE)
-    telling.send(house, DUE + timedelta(minutes=1))
+    with house.database.reading() as session:
+        assert notice_of(session, "alpha").remind_at is None  # see test_consent_reminders
+    assert remind(house) == 0
     assert owed(house) == []
 
 
