@@ -92,16 +92,31 @@ class House:
     @cached_property
     def transport(self) -> Transport:
         """How letters leave. Raises SettingsError where its credentials are missing."""
+        return self._made(self.settings.mail_transport)
+
+    def transport_of(self, name: str) -> Transport:
+        """The transport of this name, today's or one that letters went out by before; raises as `transport`."""
+        if name == self.transport.name:
+            return self.transport
+        if name not in self._others:
+            self._others[name] = self._made(name)
+        return self._others[name]
+
+    @cached_property
+    def _others(self) -> dict[str, Transport]:
+        return {}
+
+    def _made(self, name: str) -> Transport:
         # Imported here: each brings its own library along, and only a worker ever sends.
         held = self.settings
-        if held.mail_transport == "mailjet":
+        if name == "mailjet":
             from notifier.mail.mailjet import Mailjet
 
             if not held.mailjet_api_key or not held.mailjet_api_secret:
                 raise SettingsError("MAILJET_API_KEY and MAILJET_API_SECRET must be set to send by Mailjet")
             return Mailjet(held.mailjet_api_key, held.mailjet_api_secret, held.mailjet_url,
                            deduplicate=held.mailjet_deduplicate)
-        if held.mail_transport == "smtp":
+        if name == "smtp":
             from notifier.mail.smtp import Smtp
 
             if not held.smtp_url:

@@ -32,13 +32,14 @@ class Envelope:
 
 class SmtpStandIn:
     """Runs from `with` to its end. `plan[stage]` holds what the next commands of that stage meet: a reply
-    ("550 5.1.1 no such user"), "cut" or "hang"; then all goes well. Stages: greeting, ehlo, auth, mail,
-    rcpt, data, middle (while the letter comes) and dot. After `per_connection` letters a connection is
-    ended as `ending` says ("421" or "cut"). DATA without a recipient is refused; a `lenient` server takes it, and
-    refuses the letter that follows (RFC 2920 allows both)."""
+    ("550 5.1.1 no such user"), "cut" or "hang"; then all goes well. Stages: greeting, ehlo, auth, mail, rcpt, data,
+    middle (while the letter comes) and dot, where "cut after" takes the letter and says nothing. After `per_connection`
+    letters a connection is ended as `ending` says ("421" or "cut"). DATA without a recipient is refused; a `lenient`
+    server takes it, and refuses the letter that follows (RFC 2920 allows both)."""
 
     def __init__(
-        self, *, tls: str = "", user: str = "", password: str = "", features: tuple[str, ...] = ("DSN", "SIZE 100000")
+        self, *, tls: str = "", user: str = "", password: str = "", features: tuple[str, ...] = ("DSN", "SIZE 100000"),
+        port: int = 0,
     ) -> None:
         self.tls = tls
         self.user = user
@@ -55,7 +56,7 @@ class SmtpStandIn:
         self._folder = tempfile.TemporaryDirectory(prefix="smtp-standin-")
         self.ca_file = str(Path(self._folder.name) / "ca.pem")
         self.context = server_tls(self.ca_file)
-        self._server = _Server(("127.0.0.1", 0), _Session)
+        self._server = _Server(("127.0.0.1", port), _Session)
         self._server.owner = self
         self.port = int(self._server.server_address[1])
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
@@ -141,7 +142,7 @@ class _Session(socketserver.BaseRequestHandler):
         told = plan.popleft() if plan else otherwise
         if told == "hang":
             self.owner.stopping.wait(20)
-        if told in ("hang", "cut"):
+        if told in ("hang", "cut", "cut after"):
             raise _Ended
         self._say(told)
         if told.startswith("421"):
@@ -213,7 +214,8 @@ class _Session(socketserver.BaseRequestHandler):
             self._say("554 5.5.1 no valid recipient")
             return
         queued = f"250 2.0.0 queued as {len(self.owner.envelopes) + 1}"
-        if not self.owner.plan["dot"]:  # kept before it is answered for: who has the answer may look at once
+        plan = self.owner.plan["dot"]
+        if not plan or plan[0] == "cut after":  # kept before it is answered for: who has the answer may look at once
             self.taken += 1
             self.owner.envelopes.append(Envelope(
                 self.sender, self.sender_options, self.recipient, self.recipient_options, letter, self.number

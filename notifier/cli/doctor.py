@@ -13,13 +13,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from notifier import clock, redis_server
 from notifier.cli.acting import NotMigrated, Verb, migrated, settings_here
 from notifier.cli.printing import jsonable, pairs, show_json
+from notifier.domain import transfers
 from notifier.domain.people import Role
 from notifier.domain.refusals import Refusal
 from notifier.house import House, open_house, seed_values
 from notifier.redis_server import NoRedis
 from notifier.settings import Settings, SettingsError
 from notifier.tables import Lease, User
-from notifier.workflow import contact_checks, people, reply
+from notifier.workflow import contact_checks, deliveries, hand_delivery, lanes, people, reply
 from notifier.workflow import settings as setting_verbs
 
 _PLATFORM = frozenset({"port", "database_url", "redis_url", "mailjet_api_key", "mailjet_api_secret"})
@@ -73,8 +74,9 @@ def findings(house: House) -> Iterator[Finding]:
     yield _redis(house)
     yield from _mail(house)
     if database.ok:
-        for look in (_reply, _clock, _people, _organisation, _contacts, _differing):
+        for look in (_reply, _clock, _lanes, _by_hand, _people, _organisation, _contacts, _differing):
             yield look(house)
+    yield from _transfer_rules(held)
 
 
 def _secret(held: Settings) -> Finding:
@@ -160,6 +162,38 @@ def _clock(house: House) -> Finding:
         last = f"the last one stopped at {lease.until:%Y-%m-%d %H:%M} UTC" if lease else "none ever ran"
         return Finding("clock", False, f"No clock runs ({last}): start 'notifier clock', or 'notifier run'.")
     return Finding("clock", True, f"runs, as {lease.holder}")
+
+
+def _lanes(house: House) -> Finding:
+    with house.database.reading() as session:
+        found = lanes.troubles(session, clock.now())
+        letters = deliveries.due(session, clock.now())
+    if found:
+        return Finding("letters", False, " ".join(map(str, found)))
+    return Finding("letters", True, "leave; some are due now" if letters else "leave; none is due now")
+
+
+def _by_hand(house: House) -> Finding:
+    with house.database.reading() as session:
+        waiting = hand_delivery.awaiting(session)
+    if waiting:
+        asked, notice, customer = waiting[0]
+        return Finding("by hand", False, f"{len(waiting)} recorded deliveries by hand count only once a second person "
+                       f"has confirmed them; the oldest, to {customer.name}, since {asked.asked_at:%Y-%m-%d}: "
+                       f"'notifier notices hand-delivery {notice.uid} --confirm'.")
+    return Finding("by hand", True, "no recorded delivery waits for a second person")
+
+
+def _transfer_rules(held: Settings) -> Iterator[Finding]:
+    today = clock.now().date()
+    for source in transfers.read(held.transfer_rules or transfers.SHIPPED).sources:
+        gone = source.ended(today)
+        words = f"{source.name}: the newest act in it is of {source.as_of}"
+        if gone:
+            yield Finding("transfer rules", False, f"{words}; a decision in it ended on {gone}. Correct a copy and "
+                          "name it in NOTIFIER_TRANSFER_RULES.")
+        else:
+            yield Finding("transfer rules", True, words)
 
 
 def _people(house: House) -> Finding:

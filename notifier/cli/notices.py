@@ -16,7 +16,16 @@ from notifier.domain.proof import in_words
 from notifier.domain.refusals import Refusal
 from notifier.domain.silence import WORDS
 from notifier.tables import Announcement, Customer, Notice
-from notifier.workflow import announcements, consents, documents, extensions, hand_delivery, silence, takeovers
+from notifier.workflow import (
+    announcements,
+    consents,
+    documents,
+    doubts,
+    extensions,
+    hand_delivery,
+    silence,
+    takeovers,
+)
 from notifier.workflow import notices as verbs
 
 
@@ -167,10 +176,30 @@ def by_hand(
         value = {"uid": row.uid, "state": str(row.state), "given_at": row.given_at, "given_by": row.given_by}
     if as_json:
         show_json(value)
-    elif row.given_by:
+    elif row.given_by == "hand":
         click.echo(f"Confirmed: notice {row.uid} counts as delivered by hand.")
     else:
         click.echo(f"Recorded. A second person confirms it: notifier notices hand-delivery {notice} --confirm")
+
+
+@notices.command("settle-letter")
+@click.argument("letter", metavar="LETTER")
+@click.option("--again", "action", flag_value="requeue", help="Sends it again, under the same number.")
+@click.option("--let-be", "action", flag_value="cancel", help="Lets it be, and turns to the next contact.")
+@click.option("--reason", required=True, help="Why; kept in the log.")
+@jsonable
+@signed
+def settle_letter(letter: str, action: str | None, reason: str, as_json: bool, as_email: str) -> None:
+    """Decides on a letter of unknown outcome that nobody can look up any more; LETTER is its reference."""
+    if action is None:
+        raise click.UsageError("Say what becomes of it: --again or --let-be.")
+    with acting(as_email) as act:
+        row = doubts.decide(act.session, letter, action, reason, actor=act.actor, now=act.now)
+        value = {"ref": row.ref, "state": str(row.state)}
+    if as_json:
+        show_json(value)
+    else:
+        click.echo("The letter is sent again." if action == "requeue" else "The letter is let be.")
 
 
 def _show_recorded(notice: str, save_as: Path | None, as_json: bool) -> None:

@@ -217,14 +217,14 @@ class PageFacts(Envelope):
 
 @dataclass(frozen=True)
 class StaffFacts(Envelope):
-    """Letters to the processor's own people: what happened, to what, and the console page to look at. `awaited` says
-    that the letter which failed gives a notice, and nothing else has given it."""
+    """Letters to the processor's own people: what happened, to what, and the console page to look at."""
 
     subject_ref: str
     customer_name: str
     words: str
     link: str
-    awaited: bool = False
+    failed: str = ""  # of a letter that failed: the state it is in
+    outlook: str = ""  # what that means for its notice: given | under_way | unproven | over; else told | case
 
 
 Facts = NoticeFacts | ObjectionFacts | ContactFacts | PageFacts | StaffFacts

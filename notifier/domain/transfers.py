@@ -156,6 +156,10 @@ class Source:
     as_of: date
     ends: tuple[tuple[str, date], ...] = ()
 
+    def ended(self, today: date) -> date | None:
+        """The day on which the first of its decisions ended by itself, if one has."""
+        return min((day for _, day in self.ends if day < today), default=None)
+
 
 @dataclass(frozen=True)
 class TransferRules:

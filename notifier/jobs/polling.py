@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 from notifier import clock
 from notifier.domain.people import Actor, Door, Kind, system
+from notifier.domain.states import DeliveryState
 from notifier.house import House, at_work
 from notifier.jobs import events
+from notifier.mail.events import polled_advice
 from notifier.mail.transport import LookupFailed, Transport
 from notifier.tables import Delivery
 from notifier.workflow import unheard
@@ -36,7 +38,8 @@ def run(house: House) -> int:
             rows = unheard.waiting(session, AT_ONCE, clock.now())
         if not rows:
             return handled
-        askable = [row for row in rows if row.transport == ASKED == house.transport.name]
+        askable = [row for row in rows
+                   if row.state == DeliveryState.ACCEPTED and row.transport == ASKED == house.transport.name]
         told = _answers(house.transport, askable, began + MINUTE)
         _look_after(house, askable, told)
         _look_after(house, [row for row in rows if row not in askable], None)
@@ -68,7 +71,8 @@ def _look_after(house: House, rows: Sequence[Delivery], told: dict[str, Told] | 
     if not rows:
         return
     now = clock.now()
-    known = [event for row in rows if told and row.ref in told for event in unheard.polled(row, told[row.ref], now)]
+    known = [event for row in rows if told and row.ref in told
+             for event in unheard.polled(row, told[row.ref], now, polled_advice(told[row.ref].status))]
     said = {ref: one.status for ref, one in told.items()} if told is not None else None
     with house.database.transaction() as session:
         events.take_in(session, known, actor=PROVIDER, now=now)

@@ -40,6 +40,7 @@ from notifier.workflow import (
     silence,
     unheard,
     uploads,
+    withheld,
 )
 
 log = logging.getLogger("notifier.clock")
@@ -83,6 +84,10 @@ def once(house: House, seen: tuple[int, str] | None = None) -> tuple[int, str]:
         _duty(house, "old uploads", partial(uploads.forget, now=now))
     _duty(house, "leases", partial(deliveries.release_leases, actor=ACTOR, now=now))
     with house.database.reading() as session:
+        barred = withheld.any_waits(session)
+    if barred:
+        _duty(house, "letters to barred addresses", partial(withheld.withhold, actor=ACTOR, now=now))
+    with house.database.reading() as session:
         bells = _bells(session, now, house.transport.name)
     for bell in bells:
         house.ring(bell)
@@ -111,7 +116,7 @@ def _bells(session: Session, now: datetime, transport: str) -> list[str]:
     found = []
     if lanes.free(session, transport, now) and deliveries.due(session, now):
         found.append("notifier.jobs.deliver.deliver")
-    if doubts.open_ones(session, transport, 1, now):
+    if doubts.open_ones(session, 1, now):
         found.append("notifier.jobs.doubts.settle")
     if unheard.waiting(session, 1, now):
         found.append("notifier.jobs.polling.ask")

@@ -15,6 +15,7 @@ from rq import SimpleWorker
 from rq.executions import Execution
 from rq.job import Job
 from rq.queue import Queue
+from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 
 from notifier.jobs import queue as queues
 
@@ -23,10 +24,31 @@ LAST_WORDS = 5.0  # seconds a worker takes for its farewell when the process tha
 log = logging.getLogger("notifier.jobs")
 
 
+class TimeIsUp(BaseException):
+    """A job has run for longer than it may. No `Exception`, or whoever catches those to save the rest of a batch would
+    take it for a fault of the letter or event at hand, and the job would go on without any limit."""
+
+
+class _Deadline(UnixSignalDeathPenalty):
+    """RQ's alarm clock, which says that the time is up in a way that only the worker itself hears."""
+
+    def __init__(self, timeout: int, exception: type[BaseException] = JobTimeoutException, **more: object) -> None:
+        told = TimeIsUp if issubclass(exception, JobTimeoutException) else exception
+        super().__init__(timeout, told, **more)  # type: ignore[no-untyped-call]
+
+    def __exit__(self, kind: object, value: object, trace: object) -> None:
+        """The job is done or has failed; an alarm that goes off at this very moment means nothing any more."""
+        try:
+            self.cancel_death_penalty()  # type: ignore[no-untyped-call]
+        except TimeIsUp:
+            self.cancel_death_penalty()  # type: ignore[no-untyped-call]
+
+
 class _Worker(SimpleWorker):
     """RQ's worker in one process, with a line of log per job and an end that Redis cannot delay for ever."""
 
     job_class = queues.Doorbell
+    death_penalty_class = _Deadline
     log_result_lifespan = False
     asked_to_stop = False
 

@@ -97,7 +97,8 @@ def _report(ref: str, one: Part, attempted: str, dated: str, now: datetime) -> R
     # The moment as it is written: as it is counted it depends on when the report is read.
     key = json.dumps(["dsn", ref, action, fields["Status"], fields["Final-Recipient"], attempted])
     return Report(ref, KINDS.get(action, "other"), action, _moment((attempted, dated), now), brief(said),
-                  hashlib.sha256(key.encode()).hexdigest(), {name: value for name, value in fields.items() if value})
+                  f"dsn:{hashlib.sha256(key.encode()).hexdigest()}",
+                  {name: value for name, value in fields.items() if value})
 
 
 def _moment(told: tuple[str, ...], now: datetime) -> datetime:

@@ -62,7 +62,7 @@ def parse_plain(body: bytes, now: datetime) -> tuple[list[MailEvent], list[str]]
 
 def _parse(body: bytes, read: Callable[[Any], MailEvent]) -> tuple[list[MailEvent], list[str]]:
     if len(body) > LARGEST:
-        return [], [f"The body has {len(body)} bytes; at most {LARGEST} are read."]
+        return [], [f"The body has more than {LARGEST} bytes: its first part is kept, and nothing of it was read."]
     try:
         value = json.loads(body, parse_constant=lambda _: None)
     except (ValueError, RecursionError) as error:
@@ -183,6 +183,11 @@ def advice(event: MailEvent) -> str:
     return ""
 
 
+def polled_advice(status: str) -> str:
+    """The same of a state that was asked for: Mailjet names no reason there."""
+    return f"{_BARRED} {_LIFT}" if status in ("hardbounced", "bounce") else ""
+
+
 def _moment(value: Any, latest: datetime) -> datetime:
     if isinstance(value, str) and value.strip().isdecimal():
         value = int(value[:20])
@@ -206,4 +211,5 @@ def _text(item: Mapping[str, Any], name: str, most: int = _FIELD) -> str:
 
 
 def _clean(text: str, most: int) -> str:
-    return "".join(c if c.isprintable() else " " for c in text[:most]).strip()
+    text = text[:most]
+    return (text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)).strip()

@@ -23,6 +23,7 @@ from notifier.mail.transport import Batch, Message, Outcome, Verdict, address, a
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _SIGN_IN = (530, 534, 535, 538)  # RFC 4954: no letter can help these
+_ABOUT_US = re.compile(r"5\.7\.\d|5\.4\.5\b")  # RFC 3463: policy and security; the system is too busy for our amount
 _NOT_XTEXT = re.compile(r"[^!-*,-<>-~]")
 
 
@@ -37,12 +38,14 @@ class _Where:
 
 
 class _Down(Exception):
-    """The server cannot be used now; nothing of the letter at hand has left. `halt`: until a person acts."""
+    """The server cannot be used now; nothing of the letter at hand has left. `halt`: until a person acts. `unwanted`:
+    it said why it does not want a letter of ours, and would say the same over another connection."""
 
-    def __init__(self, code: str, words: str, *, halt: bool = False) -> None:
+    def __init__(self, code: str, words: str, *, halt: bool = False, unwanted: bool = False) -> None:
         super().__init__(words)
         self.code = code
         self.halt = halt
+        self.unwanted = unwanted
 
 
 class Smtp:
@@ -84,6 +87,9 @@ class Smtp:
                     outcomes.append(self._send(message))
                     continue
                 except _Down as error:
+                    if error.unwanted and _only_this_one(error, outcomes):
+                        outcomes.append(Outcome(message.ref, Verdict.LATER, code=error.code, words=brief(str(error))))
+                        continue
                     down = error
                     trouble, halt = ("", str(error)) if error.halt else (str(error), "")
             left = alike(rest, Verdict.HELD, down.code, str(down), trouble=trouble, halt=halt)
@@ -114,7 +120,7 @@ class Smtp:
         try:
             return self._envelope(message, sender, to, letter)
         except _Down as down:
-            if not kept or down.halt:
+            if not kept or down.halt or down.unwanted:
                 raise
         # Servers end a connection after so many letters, or so long a silence. That is no outage.
         return self._envelope(message, sender, to, letter)
@@ -153,6 +159,10 @@ class Smtp:
         if code == 421 or code // 100 not in (4, 5):
             self._drop()
             raise _Down(str(code), f"The server ended the connection: {_said(words)}")
+        if _is_about_us(code, words):
+            self._reset(server)
+            raise _Down(_number(code, _said(words)), f"The server takes no letters of ours: {_said(words)}",
+                        unwanted=True)
         if code in _SIGN_IN:
             self._drop()
             raise _Down(str(code), f"The server wants a sign-in: {_said(words)}", halt=True)
@@ -173,6 +183,9 @@ class Smtp:
             return Outcome(message.ref, Verdict.UNCERTAIN, code="cut", words=brief(doubt))
         if code == 421 or code // 100 not in (2, 4, 5):
             self._drop()
+        if _is_about_us(code, words):  # it has answered: the letter did not leave
+            raise _Down(_number(code, _said(words)), f"The server takes no letters of ours: {_said(words)}",
+                        unwanted=True)
         verdict = {2: Verdict.ACCEPTED, 4: Verdict.LATER, 5: Verdict.REFUSED}.get(code // 100, Verdict.UNCERTAIN)
         return _outcome(message, verdict, code, words)
 
@@ -320,8 +333,22 @@ def _said(words: bytes | str) -> str:
     return words.decode("utf-8", "replace") if isinstance(words, bytes) else words
 
 
+def _is_about_us(code: int, words: bytes) -> bool:
+    """Whether a refusal for good is about the sender (a blocklist, a quota, a policy): no letter can help it."""
+    return code // 100 == 5 and code not in _SIGN_IN and _ABOUT_US.match(_said(words)) is not None
+
+
+def _only_this_one(down: _Down, before: Sequence[Outcome]) -> bool:
+    """Whether a refusal that speaks of the sender can only be meant for one recipient, whose own policy it is: a letter
+    before it was taken in the same run. A quota (5.4.5) may well be used up in the middle of one."""
+    return "5.4.5" not in down.code and any(outcome.verdict is Verdict.ACCEPTED for outcome in before)
+
+
+def _number(code: int, said: str) -> str:
+    enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}\b", said)
+    return f"{code} {enhanced.group()}" if enhanced else str(code)
+
+
 def _outcome(message: Message, verdict: Verdict, code: int, words: bytes) -> Outcome:
     said = _said(words)
-    enhanced = re.match(r"\d\.\d{1,3}\.\d{1,3}\b", said)
-    number = f"{code} {enhanced.group()}" if enhanced else str(code)
-    return Outcome(message.ref, verdict, code=number, words=brief(said))
+    return Outcome(message.ref, verdict, code=_number(code, said), words=brief(said))

@@ -83,7 +83,7 @@ class Contact(SQLModel, table=True):
     role: str = Field(default="notice", max_length=12)
     position: int = 1
     bounced_at: datetime | None = None
-    barred_at: datetime | None = None
+    barred_at: datetime | None = Field(default=None, index=True)
     retired_at: datetime | None = None
     checked_at: datetime | None = None
     check_at: datetime | None = None

@@ -8,11 +8,13 @@ import json
 from flask import Blueprint, Response, request
 
 from notifier import clock
+from notifier.mail import events
 from notifier.tables import ProviderPost
 from notifier.web.pages import house
 
 bp = Blueprint("webhooks", __name__)
-LARGEST = 2_000_000  # bytes; Mailjet groups the events of a second
+MOST = 1024**3  # bytes somebody may send
+PIECE = 256 * 1024  # bytes of what is too large, read and let go of
 
 
 @bp.post("/webhooks/mailjet")
@@ -32,7 +34,10 @@ def plain() -> Response:
 def _take(source: str) -> Response:
     if not _authorised():
         return Response("who is there?\n", 401, {"WWW-Authenticate": 'Basic realm="events"'}, content_type="text/plain")
-    body = request.stream.read(LARGEST + 1)[:LARGEST]  # a longer one cannot be read any more, and is kept as that
+    request.max_content_length = MOST  # anything but 200 would come again every 30 seconds for a day
+    body = request.stream.read(events.LARGEST + 1)
+    while len(body) > events.LARGEST and request.stream.read(PIECE):
+        pass  # its first part is kept, so that people see what came; who sends it must be let finish
     with house().database.transaction() as db:
         db.add(ProviderPost(source=source, received_at=clock.now(), body=body))
     house().ring("notifier.jobs.events.digest")
@@ -41,6 +46,8 @@ def _take(source: str) -> Response:
 
 def _in_words(body: bytes) -> str:
     """For whoever sets the webhook up and tries it by hand; what each event says is found out later."""
+    if len(body) > events.LARGEST:
+        return "kept in part, but it is too large to be read; our people are told"
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -18,7 +18,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_
 from notifier.domain.states import NoticeState
 from notifier.tables import Contact, ContactChange, Customer, Link, Notice
-from notifier.workflow import addresses, audit, contact_checks, customers, deliveries, links, notices
+from notifier.workflow import addresses, audit, contact_checks, customers, deliveries, links, mailboxes, notices
 from notifier.workflow.customers import ContactEntry
 
 ADD, CHANGE, RETIRE = "add", "change", "retire"
@@ -226,6 +226,7 @@ def _made(session: Session, customer: Customer, row: ContactChange, old: Contact
     last = max((c.position for c in held if c.retired_at is None and c.role == row.role), default=0)
     contact.position = old.position if old else last + 1
     contact.name, contact.phone, contact.retired_at, contact.bounced_at = row.name, row.phone, None, None
+    contact.barred_at = contact.barred_at or mailboxes.marked(session, [row.email]).get(row.email, {}).get("barred_at")
     session.flush()
     return contact
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlmodel import Session, col, select
+from sqlmodel import Session
 
 from notifier.domain.customers import CustomerEntry
 from notifier.domain.people import Actor
@@ -20,7 +20,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import N_, Sentence
 from notifier.tables import Contact, Customer, CustomerService, EarlierService
 from notifier.tables.base import table
-from notifier.workflow import audit, contact_checks, customer_changes, latecomers, register, turns, written
+from notifier.workflow import audit, contact_checks, customer_changes, latecomers, mailboxes, register, turns, written
 from notifier.workflow.customer_changes import COPIED, Difference, Fault, Plan
 
 MOST_TOLD = 50  # faults a refusal names
@@ -215,7 +215,7 @@ def _contacts(rows: _Rows, difference: Difference, number: int, now: datetime) -
 
 def _write_contacts(session: Session, rows: _Rows) -> None:
     if rows.contacts:
-        marks = marked(session, {row["email"] for row in rows.contacts})
+        marks = mailboxes.marked(session, {row["email"] for row in rows.contacts})
         for row in rows.contacts:
             row.update(marks.get(row["email"], {}))
         made = session.execute(
@@ -229,22 +229,6 @@ def _write_contacts(session: Session, rows: _Rows) -> None:
     for names, each in alike.items():
         columns: dict[str, Any] = {name: sa.bindparam(name) for name in names}
         session.execute(sa.update(table(Contact)).where(_k.id == sa.bindparam("number")).values(columns), each)
-
-
-def marked(session: Session, emails: Iterable[str]) -> dict[str, dict[str, datetime]]:
-    """What is known of these addresses, at whatever customer: that a letter came back, that nothing may be sent. A new
-    contact of such an address begins with it."""
-    found: dict[str, dict[str, datetime]] = {}
-    rows = session.exec(
-        select(Contact.email, Contact.bounced_at, Contact.barred_at)
-        .where(col(Contact.email).in_(list(emails)),
-               col(Contact.bounced_at).is_not(None) | col(Contact.barred_at).is_not(None))
-        .order_by(col(Contact.id))
-    )
-    for email, bounced, barred in rows:
-        marks = {"bounced_at": bounced, "barred_at": barred}
-        found.setdefault(email, {}).update({name: at for name, at in marks.items() if at is not None})
-    return found
 
 
 _c, _b, _k = (table(model).c for model in (Customer, CustomerService, Contact))

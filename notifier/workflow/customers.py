@@ -27,6 +27,7 @@ from notifier.workflow import (
     customer_writing,
     latecomers,
     listing,
+    mailboxes,
     settings,
 )
 from notifier.workflow.customer_changes import Plan
@@ -85,7 +86,7 @@ def add_contact(
         raise Refusal("exists", what="contact", ref=email)
     last = max((c.position for c in held if c.retired_at is None), default=0)
     if row is None:
-        marks = customer_writing.marked(session, [email]).get(email, {})
+        marks = mailboxes.marked(session, [email]).get(email, {})
         row = Contact(customer_id=customer.id or 0, email=email, role=entry.role, bounced_at=marks.get("bounced_at"),
                       barred_at=marks.get("barred_at"), check_at=contact_checks.first(now))
         session.add(row)

@@ -11,10 +11,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from notifier.domain.people import Actor
+from notifier.domain.people import Actor, Role, system
+from notifier.domain.refusals import Refusal
 from notifier.domain.states import DeliveryState
 from notifier.tables import Delivery
-from notifier.workflow import audit, deliveries
+from notifier.workflow import alerts, audit, deliveries, notices
 from notifier.workflow.audit import BatchMove
 
 LOOK_AGAIN = timedelta(minutes=10)
@@ -34,13 +35,68 @@ class Look:
     words: str = ""
 
 
-def open_ones(session: Session, transport: str, limit: int, now: datetime) -> list[Delivery]:
-    """Letters of unknown outcome that went out by this transport and may be settled now."""
+def open_ones(session: Session, limit: int, now: datetime) -> list[Delivery]:
+    """Letters of unknown outcome that may be settled now, by whichever transport they went out."""
     return list(session.exec(
-        select(Delivery).where(col(Delivery.state) == DeliveryState.UNCERTAIN, Delivery.transport == transport,
-                               col(Delivery.due_at) <= now)
+        select(Delivery).where(col(Delivery.state) == DeliveryState.UNCERTAIN, col(Delivery.due_at) <= now)
         .order_by(col(Delivery.due_at), col(Delivery.id)).limit(limit)
     ))
+
+
+def strand(session: Session, ref: str, why: str, *, actor: Actor, now: datetime) -> None:
+    """A letter that went out by a transport which this installation has no access to any more: nobody can ask, so a
+    person decides (`decide`). Ops are told once; whether access is back is looked at now and then."""
+    row = deliveries.find(session, ref, "")
+    if row is None or row.state != DeliveryState.UNCERTAIN:
+        return
+    row.due_at = now + LOOK_WHETHER_BACK
+    key = _stranded(row)
+    if not deliveries.seen(session, [key]):
+        words = f"{_STRANDED % row.transport} {why}".strip()
+        row.last_words = words[:500]
+        audit.move_batch(session, [BatchMove(row, "", now, key, words)], actor=actor, now=now)
+        alerts.failed(session, row, words, now=now)
+
+
+def is_stranded(session: Session, row: Delivery) -> bool:
+    """Whether this letter waits for a person to decide."""
+    return row.state == DeliveryState.UNCERTAIN and bool(deliveries.seen(session, [_stranded(row)]))
+
+
+def _stranded(row: Delivery) -> str:
+    return f"stranded:{row.ref}:{row.tries}"
+
+
+def decide(session: Session, ref: str, action: str, reason: str, *, actor: Actor, now: datetime) -> Delivery:
+    """A person of ops or privacy settles a letter that nobody can look up: `requeue` sends it again, under the same
+    number; `cancel` lets it be, and the notice goes to the next contact or fails.
+
+    Raises Refusal unknown, role_missing, reason_missing, no_such_move for one that is not in doubt or can be looked up.
+    """
+    found = deliveries.find(session, ref, "", lock=False)
+    if found is None or action not in ("requeue", "cancel"):
+        raise Refusal("unknown", what="letter", ref=ref)
+    if not actor.roles & {Role.OPS, Role.PRIVACY}:
+        raise Refusal("role_missing", roles="ops, privacy")
+    if not reason.strip():
+        raise Refusal("reason_missing")
+    if found.notice_id is not None:
+        notices.lock(session, found.notice_id)
+    row = deliveries.find(session, ref, "")
+    if row is None or not is_stranded(session, row):
+        raise Refusal("no_such_move", state=str(found.state if row is None else row.state), action=action)
+    row.absent_at, row.due_at, row.last_words = None, now, reason.strip()[:500]
+    # The move is the system's, as every move of a letter; who decided it stands in an entry of its own.
+    audit.move_batch(session, [BatchMove(row, action, now, words=row.last_words)], actor=system(actor.door), now=now)
+    audit.note(session, f"{action}_letter", "delivery", row.ref, actor=actor, now=now, reason=reason.strip()[:500])
+    if action == "cancel":
+        notices.failed(session, [row], actor=system(actor.door), now=now)
+    return row
+
+
+LOOK_WHETHER_BACK = timedelta(hours=1)
+_STRANDED = ("Whether this letter left nobody knows, and it cannot be looked up: it went out by %s, to which there is "
+             "no access any more. Decide on its page whether it is sent again.")
 
 
 def settle(

@@ -15,7 +15,7 @@ from notifier.domain.refusals import Refusal
 from notifier.domain.states import NOTICE, ChangeState, NoticeState
 from notifier.domain.terms import Terms
 from notifier.tables import Change, Notice, NoticeChange
-from notifier.workflow import announcements, audit, notices, reckoning
+from notifier.workflow import announcements, audit, notices, reckoning, windows
 
 
 @dataclass(frozen=True)
@@ -94,5 +94,5 @@ def _extend_one(session: Session, notice: Notice, last_day: date, reason: str, n
         notice.promised_last_day = last_day
     else:
         inputs = {**row.inputs, "extended_to": last_day.isoformat()}
-        notices.keep_window(session, notice, rules.extended(notices.value_of(row), last_day), inputs, reason, now=now)
+        windows.keep(session, notice, rules.extended(notices.value_of(row), last_day), inputs, reason, now=now)
     notices.tell_longer(session, notice, now=now, words=reason)

@@ -11,6 +11,7 @@ from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from notifier.domain.people import Actor, Role
@@ -63,7 +64,7 @@ def record(
     """One person of ops or privacy records that a notice was delivered by hand, with the proof (name, bytes). It
     counts only once `confirm` was called by another. An earlier recording that nobody confirmed is replaced.
 
-    Raises Refusal unknown, role_missing, no_such_move for a notice that is given or cancelled, bad_value for a day
+    Raises Refusal unknown, role_missing, no_such_move for a notice that is proven or cancelled, bad_value for a day
     to come or from before the announcement, and for a file that is empty or larger than 10 MB, second_person where
     the same is recorded twice by one person.
     """
@@ -118,12 +119,17 @@ def awaiting(session: Session) -> list[tuple[Countersignature, Notice, Customer]
         .join(Customer, col(Customer.id) == col(Notice.customer_id))
         .where(Countersignature.subject_kind == NOTICE.name, Countersignature.action == ACTION,
                col(Countersignature.signed_at).is_(None), col(Countersignature.dropped_at).is_(None),
-               col(Notice.state).in_(_TO_PROVE))
+               sa.or_(col(Notice.state).in_(_TO_PROVE), col(Notice.given_by) == "presumed"))
         .order_by(col(Countersignature.id))
     ).all())
 
 
 _TO_PROVE = (NoticeState.PENDING, NoticeState.UNDELIVERABLE)
+
+
+def may_be_proven(notice: Notice) -> bool:
+    """Whether a delivery by hand can prove this notice: it is not proven yet, or only presumed to have arrived."""
+    return notice.state in _TO_PROVE or (notice.state == NoticeState.GIVEN and notice.given_by == "presumed")
 
 
 def _may(actor: Actor) -> None:
@@ -133,7 +139,7 @@ def _may(actor: Actor) -> None:
 
 def _open(session: Session, name: str) -> Notice:
     notice = notices.lock(session, find(session, name).id or 0)
-    if notice.state not in _TO_PROVE:
+    if not may_be_proven(notice):
         raise Refusal("no_such_move", state=str(notice.state), action=ACTION)
     return notice
 

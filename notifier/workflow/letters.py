@@ -67,6 +67,7 @@ from notifier.workflow import (
 from notifier.workflow.audience import Member, Seat
 from notifier.workflow.deliveries import Owed
 from notifier.workflow.links import Signer
+from notifier.workflow.notices import UNDER_WAY
 
 
 @dataclass(frozen=True)
@@ -259,15 +260,16 @@ def case_link(session: Session, objection: Objection, now: datetime) -> Link:
 
 def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepared:
     subject: Any = session.get(_SUBJECTS[delivery.subject_kind], delivery.subject_id)
-    base, awaited = envelope["base_url"], False
+    base = envelope["base_url"]
+    more: dict[str, Any] = {}
     if isinstance(subject, Objection):
         ref, customer = subject.ref, objections.customer_of(session, subject).name
         path = f"/console/objections/{ref}"
     elif isinstance(subject, Delivery):
         notice = session.get(Notice, subject.notice_id) if subject.notice_id else None
         held = session.get(Customer, notice.customer_id) if notice else None
-        awaited = notice is not None and deliveries.gives(subject) and notice.state != NoticeState.GIVEN
         ref, customer, path = subject.to_email, held.name if held else "", f"/console/deliveries/{subject.ref}"
+        more = {"failed": str(subject.state), "outlook": outlook(session, subject, notice)}
     elif isinstance(subject, Contact):
         whose = session.get(Customer, subject.customer_id)
         assert whose is not None
@@ -281,8 +283,18 @@ def _staff(session: Session, delivery: Owed, envelope: dict[str, Any]) -> Prepar
     else:
         ref, customer, path = subject.ref, "", f"/console/changes/{subject.ref}"
     facts = StaffFacts(**envelope, thread=delivery.ref, subject_ref=ref, customer_name=customer, words=delivery.words,
-                       link=f"{base}{path}", awaited=awaited)
+                       link=f"{base}{path}", **more)
     return Prepared(facts, ())
+
+
+def outlook(session: Session, failed: Delivery, notice: Notice | None) -> str:
+    """What it means that a letter failed, as `StaffFacts.outlook` says it."""
+    if notice is None or not deliveries.gives(failed):
+        return "case" if failed.subject_kind == "objection" else "told"
+    if notice.state in (NoticeState.GIVEN, NoticeState.CANCELLED):
+        return "given" if notice.state == NoticeState.GIVEN else "over"
+    others = {letter.state for letter in deliveries.of_notice(session, notice.id or 0) if letter.id != failed.id}
+    return "under_way" if others & UNDER_WAY else "unproven"
 
 
 def _reply_proof(session: Session, delivery: Owed, sender: Sender, envelope: dict[str, Any]) -> Prepared:

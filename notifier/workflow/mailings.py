@@ -149,7 +149,7 @@ def _by_itself(session: Session, row: Claimed, sender: Sender, now: datetime) ->
 
 
 def _of_window(row: Claimed) -> bool:
-    """Whether a letter speaks of its notice's window: a correction that only informs does not, though its kind might."""
+    """Whether a letter speaks of its notice's window. A correction that only informs does not, for all its kind."""
     return row.kind in OF_THE_WINDOW and row.subject_kind == "notice"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
@@ -16,7 +17,18 @@ from notifier.domain.sentences import Sentence
 from notifier.domain.states import DELIVERY, NOTICE, DeliveryState, Need, NoticeState
 from notifier.domain.window import Window
 from notifier.tables import Announcement, Contact, Customer, Delivery, Notice, NoticeChange, NoticeWindow
-from notifier.workflow import alerts, audit, contracts, deliveries, mailboxes, reckoning, reminders, silence
+from notifier.workflow import (
+    alerts,
+    audit,
+    contracts,
+    deliveries,
+    mailboxes,
+    proofs,
+    reckoning,
+    reminders,
+    silence,
+    windows,
+)
 from notifier.workflow.audit import BatchMove
 
 ARRIVED = frozenset({DeliveryState.DELIVERED})
@@ -74,42 +86,50 @@ def happened_all(session: Session, events: Sequence[Happening], *, actor: Actor,
     All their notices are locked first, in order, and before any delivery: withdrawals and releases take theirs the
     same way round. Events on different notices share one entry of the log.
     """
-    about = _locked(session, events)
+    about, held = _locked(session, events)
     seen, done = deliveries.seen(session, [event.key for event in events]), []
     waiting: list[_Step] = []
+    busy: set[tuple[str, int | None]] = set()
     for event, delivery in zip(events, about, strict=True):
         if delivery is None or event.key in seen:
             done.append("unknown" if delivery is None else "repeated")
             continue
         seen.add(event.key)
-        if any(delivery.id == s.delivery.id or delivery.notice_id == s.delivery.notice_id for s in waiting):
+        concerned = {("delivery", delivery.id)} | ({("notice", delivery.notice_id)} if delivery.notice_id else set())
+        if busy & concerned:
             _take(session, waiting, actor, now)
-            waiting = []
-        waiting.append(_step(session, event, delivery))
+            waiting, busy = [], set()
+        busy |= concerned
+        waiting.append(_step(session, event, delivery, held.get(delivery.notice_id)))
         legal = DELIVERY.find(delivery.state, waiting[-1].action)
         done.append(str(legal.target) if legal else "recorded")
     _take(session, waiting, actor, now)
     return done
 
 
-def _locked(session: Session, events: Sequence[Happening]) -> list[Delivery | None]:
-    """The deliveries the events are about, locked after their notices."""
+def _locked(
+    session: Session, events: Sequence[Happening]
+) -> tuple[list[Delivery | None], dict[int | None, Notice]]:
+    """The deliveries the events are about, locked after their notices; those by their ids."""
     refs = {event.ref for event in events if event.ref}
-    found = {d.ref: d for d in session.exec(select(Delivery).where(col(Delivery.ref).in_(refs)))}
+    found = {row.ref: row for row in session.execute(
+        sa.select(col(Delivery.ref), col(Delivery.id), col(Delivery.notice_id)).where(col(Delivery.ref).in_(refs)))}
     about = [found.get(e.ref) or deliveries.find(session, "", e.provider_id, lock=False) for e in events]
     model: Any
+    held = []
     for model, ids in ((Notice, {d.notice_id for d in about if d}), (Delivery, {d.id for d in about if d})):
-        session.exec(select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update()
-                     .execution_options(populate_existing=True)).all()
-    return about
+        rows = session.exec(select(model).where(model.id.in_(ids)).order_by(model.id).with_for_update()
+                            .execution_options(populate_existing=True)).all()
+        held.append({row.id: row for row in rows})
+    return [held[1][d.id] if d else None for d in about], held[0]
 
 
-def _step(session: Session, event: Happening, delivery: Delivery) -> _Step:
+def _step(session: Session, event: Happening, delivery: Delivery, notice: Notice | None) -> _Step:
     action = _MOVES.get(event.kind, "")
     if DELIVERY.find(delivery.state, action) is None:
         action = ""
-    notice, notice_action = _consequence(session, delivery, action, event)
-    return _Step(event, delivery, action, notice, notice_action)
+    concerned, notice_action = _consequence(session, delivery, notice, action, event)
+    return _Step(event, delivery, action, concerned, notice_action)
 
 
 def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime) -> None:
@@ -118,27 +138,32 @@ def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime)
         BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
         for s in steps
     ], actor=actor, now=now)
-    arrived = {s.delivery.to_email: s.event.at for s in steps if s.action == "deliver"}
-    mailboxes.arrived(session, arrived, actor=actor, now=now)
+    mailboxes.arrived(session, {s.delivery.to_email: s.event.at for s in steps if s.action == "deliver"},
+                      actor=actor, now=now)
+    first = [(s.notice, s.event.at) for s in steps if s.notice is not None and s.notice_action == "give"
+             and s.notice.opens_window and s.notice.window_id is None]
+    for notice in windows.open_first(session, first, _PROVEN, now=now):
+        tell_longer(session, notice, now=now)
+    opened = {notice.id for notice, _ in first}
     for step in steps:
-        _after(session, step, now)
+        _after(session, step, now, opened=step.notice is not None and step.notice.id in opened)
 
 
 def _consequence(
-    session: Session, delivery: Delivery, action: str, event: Happening
+    session: Session, delivery: Delivery, notice: Notice | None, action: str, event: Happening
 ) -> tuple[Notice | None, str]:
     """Which move of its notice an event causes: the first proof gives it, the last lost address fails it."""
     proves, loses = action == "deliver" or event.kind == "presumed", action in ("bounce", "block")
-    if delivery.notice_id is None or not (proves or loses) or not deliveries.gives(delivery):
+    if notice is None or not (proves or loses) or not deliveries.gives(delivery):
         return None, ""
-    notice = lock(session, delivery.notice_id)
     if proves:
         return notice, "give" if NOTICE.find(notice.state, "give") else ""
     others = {d.state for d in deliveries.of_notice(session, notice.id or 0) if d.id != delivery.id}
     if notice.state == NoticeState.GIVEN:
-        # Only a letter that has arrived elsewhere keeps the proof; one still under way proves nothing yet.
+        # Only a letter that has arrived elsewhere, or what the customer did itself, keeps the proof; one still under
+        # way proves nothing yet.
         own = notice.given_by in BY_ARRIVAL or (notice.given_by == "presumed" and _rests_on(notice, delivery))
-        return notice, "fail" if own and not others & ARRIVED else ""
+        return notice, "fail" if own and not others & ARRIVED and proofs.act(session, notice) is None else ""
     hopeless = not others & (ARRIVED | UNDER_WAY) and _unwritten(session, notice) is None
     return notice, "fail" if hopeless and NOTICE.find(notice.state, "fail") else ""
 
@@ -147,7 +172,7 @@ def _rests_on(notice: Notice, delivery: Delivery) -> bool:
     return notice.proof is not None and notice.proof.get("delivery") == delivery.ref
 
 
-def _after(session: Session, step: _Step, now: datetime) -> None:
+def _after(session: Session, step: _Step, now: datetime, *, opened: bool) -> None:
     event, delivery = step.event, step.delivery
     if event.kind == "spam":
         mailboxes.bar(session, delivery, event.words, now)
@@ -156,12 +181,12 @@ def _after(session: Session, step: _Step, now: datetime) -> None:
     elif step.action == "accept":
         delivery.handed_at, delivery.due_at = delivery.handed_at or event.at, now + deliveries.SILENT
     elif step.action == "deliver" or event.kind == "presumed":
-        _proven(session, step, now)
+        _proven(session, step, now, opened=opened)
     elif step.action:
         _lost(session, step, now)
 
 
-def _proven(session: Session, step: _Step, now: datetime) -> None:
+def _proven(session: Session, step: _Step, now: datetime, *, opened: bool) -> None:
     event, delivery, notice = step.event, step.delivery, step.notice
     if step.action == "deliver":
         delivery.delivered_at = event.at
@@ -169,7 +194,7 @@ def _proven(session: Session, step: _Step, now: datetime) -> None:
     if notice is not None and (step.notice_action == "give" or notice.given_by == "presumed" != event.by):
         means = event.by if event.by in ("presumed", "demo") else event.means
         proof = {"kind": means, "delivery": delivery.ref, "event": event.key, "words": event.words[:200]}
-        _given(session, notice, event.at, event.by, proof, now=now)
+        _given(session, notice, event.at, event.by, proof, now=now, opened=opened)
 
 
 def _lost(session: Session, step: _Step, now: datetime) -> None:
@@ -202,17 +227,26 @@ def give(
     session: Session, notice: Notice, at: datetime, by: str, proof: Mapping[str, Any], *, actor: Actor, now: datetime
 ) -> None:
     """Records that a notice reached its customer by another way than the provider's event: the customer's own
-    act, or a hand delivery. Does nothing where it is proven already."""
-    if notice.state in (NoticeState.GIVEN, NoticeState.CANCELLED):
+    act, or a hand delivery. Takes the place of a presumption; does nothing where it is proven already."""
+    if notice.state == NoticeState.GIVEN and notice.given_by == "presumed":
+        audit.note(session, "prove", NOTICE.name, notice.uid, actor=actor, now=now, refs={"by": by, "was": "presumed"})
+    elif notice.state in (NoticeState.GIVEN, NoticeState.CANCELLED):
         return
-    audit.move(session, notice, "give", actor=actor, now=now, checked={Need.PROOF}, refs={"by": by})
+    else:
+        audit.move(session, notice, "give", actor=actor, now=now, checked={Need.PROOF}, refs={"by": by})
     _given(session, notice, at, by, proof, now=now)
 
 
-def _given(session: Session, notice: Notice, at: datetime, by: str, proof: Mapping[str, Any], *, now: datetime) -> None:
+_PROVEN = "proven receipt"
+
+
+def _given(
+    session: Session, notice: Notice, at: datetime, by: str, proof: Mapping[str, Any], *, now: datetime,
+    opened: bool = False,
+) -> None:
     notice.given_at, notice.given_by, notice.proof = at, by, dict(proof)
-    if notice.opens_window:
-        open_window(session, notice, at, "proven receipt", now=now)
+    if notice.opens_window and not opened:
+        open_window(session, notice, at, _PROVEN, now=now)
 
 
 def _unprove(session: Session, notice: Notice, now: datetime) -> None:
@@ -224,12 +258,12 @@ def _unprove(session: Session, notice: Notice, now: datetime) -> None:
 
 
 def _reprove(session: Session, notice: Notice, *, now: datetime) -> None:
-    """The proof's own letter bounced, but another contact has one: the proof moves to the earliest of those."""
-    arrived = [d for d in deliveries.of_notice(session, notice.id or 0) if d.state in ARRIVED and d.delivered_at]
-    first = min(arrived, key=lambda d: d.delivered_at or now, default=None)
-    if first is not None and first.delivered_at is not None:
-        by = "demo" if notice.given_by == "demo" else "provider"
-        _given(session, notice, first.delivered_at, by, {"kind": "event", "delivery": first.ref}, now=now)
+    """The proof's own letter bounced, but another contact has one, or the customer has acted: the proof moves to
+    the earliest of those."""
+    letters = [d for d in deliveries.of_notice(session, notice.id or 0) if d.state in ARRIVED]
+    proof = proofs.earliest(session, notice, letters)
+    if proof is not None:
+        _given(session, notice, proof.at, proof.by, proof.particulars, now=now)
 
 
 def next_contact(session: Session, notice: Notice, *, now: datetime) -> bool:
@@ -293,38 +327,19 @@ def open_window(
 ) -> NoticeWindow:
     """Computes and freezes the window from a proven receipt. It only ever extends: the day a letter printed and
     the window that ran before both stand where they end later (design §3)."""
-    computed = counts = reckoning.reckon(session, notice, received_at)
-    if notice.promised_last_day is not None:
-        counts = rules.later(counts, rules.until(counts, notice.promised_last_day))
+    basis = reckoning.basis(session, notice)
+    counts = windows.kept_to(notice.promised_last_day, basis.window(received_at))
     before = window_of(session, notice)
     if before is not None:
         # A proof that moved to a later letter moves the day of receipt, from which the notice days count, as well.
-        received_on = max(before.receipt_day, computed.receipt_day)
+        received_on = max(before.receipt_day, counts.receipt_day)
         counts = replace(rules.later(value_of(before), counts), receipt_day=received_on)
         if counts == value_of(before):
             reminders.arm(notice, counts)  # the reminder may have been given up with the proof that was lost
             return before
-    row = keep_window(session, notice, counts, reckoning.inputs(session, notice, received_at), reason, now=now)
+    row = windows.keep(session, notice, counts, basis.inputs(notice, received_at), reason, now=now)
     if tell:
         _tell_if_longer(session, notice, row, before, now=now)
-    return row
-
-
-def keep_window(
-    session: Session, notice: Notice, counts: Window, inputs: Mapping[str, Any], reason: str, *, now: datetime
-) -> NoticeWindow:
-    """Freezes `counts` as the notice's window from now on; the one that ran before stays beneath it."""
-    row = NoticeWindow(
-        notice_id=notice.id or 0, inputs=dict(inputs), receipt_day=counts.receipt_day, nominal=counts.nominal,
-        last_day=counts.last_day, ends_at=counts.ends_at, zone=counts.zone, why=[s.to_json() for s in counts.why],
-        versions=reckoning.versions(session), replaces_id=notice.window_id, reason=reason[:200], created_at=now,
-    )
-    session.add(row)
-    session.flush()
-    notice.window_id = row.id
-    reminders.arm(notice, counts)
-    if counts.ends_at > now:
-        silence.reopen(session, notice)
     return row
 
 
@@ -362,8 +377,8 @@ def promise(session: Session, notice_id: int, last_day: date, *, now: datetime) 
     running = window_of(session, notice)
     if running is not None and last_day > running.last_day:
         counts = rules.until(value_of(running), last_day)
-        keep_window(session, notice, counts, {"promised": last_day.isoformat()}, "a later letter names a later day",
-                    now=now)
+        windows.keep(session, notice, counts, {"promised": last_day.isoformat()}, "a later letter names a later day",
+                     now=now)
 
 
 def window_of(session: Session, notice: Notice) -> NoticeWindow | None:

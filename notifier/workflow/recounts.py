@@ -16,7 +16,7 @@ from notifier.domain.sentences import N_, Sentence
 from notifier.domain.states import CHANGE, NOTICE, NoticeState
 from notifier.domain.terms import Terms, WindowRuns
 from notifier.tables import Change, Notice, NoticeWindow
-from notifier.workflow import audit, calendars, changes, notices, reckoning, settings
+from notifier.workflow import audit, calendars, changes, notices, reckoning, settings, windows
 
 CHUNK = 200  # notices a round: the rest follows in the next
 _WHY = N_("The days off have changed since this period was first counted. We counted again, in your favour.")
@@ -63,18 +63,18 @@ def _count_again(
     assert notice.given_at is not None
     stands = notices.value_of(before)
     terms = Terms.from_json(notice.terms)
-    again = reckoning.reckon(session, notice, notice.given_at, extra=extra)
+    basis = reckoning.basis(session, notice)
+    again = basis.window(notice.given_at, extra)
     if terms.window_runs is not WindowRuns.UNTIL_START:  # the day a letter or a person named may be a holiday now
         again = rules.later(again, rules.off_its_holiday(stands, calendars.day_off(terms, extra)))
-    inputs = {**reckoning.inputs(session, notice, notice.given_at), "extra_holidays": versions["extra_holidays"]}
+    inputs = {**basis.inputs(notice, notice.given_at), "extra_holidays": versions["extra_holidays"]}
     if again.ends_at <= stands.ends_at:
-        notices.keep_window(session, notice, stands, inputs, "counted again with other versions: the day stands",
-                            now=now)
+        windows.keep(session, notice, stands, inputs, "counted again with other versions: the day stands", now=now)
         return False
     counts = rules.explained(again, Sentence(_WHY), receipt_day=max(again.receipt_day, stands.receipt_day))
     was = ", ".join(f"{name} {value or 'none'}" for name, value in before.versions.items()
                     if versions.get(name) != value)
-    notices.keep_window(session, notice, counts, inputs, f"counted again: it was found with {was}", now=now)
+    windows.keep(session, notice, counts, inputs, f"counted again: it was found with {was}", now=now)
     if counts.last_day > stands.last_day:
         notices.tell_longer(session, notice, now=now)
     return True

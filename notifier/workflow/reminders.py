@@ -38,10 +38,10 @@ CHUNK = 200  # notices a round: the rest follows a second later
 _LOST = frozenset({DeliveryState.BOUNCED, DeliveryState.BLOCKED, DeliveryState.FAILED})
 
 
-def arm(notice: Notice, counts: Window) -> None:
+def arm(notice: Notice, counts: Window, terms: Terms | None = None) -> None:
     """With every window that counts for a notice: when the clock looks whether to remind. Once per notice; not where
     only a yes counts, for there the open question is what customers are reminded of (`consent_reminders`)."""
-    terms = Terms.from_json(notice.terms)
+    terms = terms or Terms.from_json(notice.terms)
     due = notice.reminded_at is None and not terms.needs_yes
     notice.remind_at = rules.remind_at(terms, counts) if due else None
 

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from notifier.domain import window
+from notifier.domain.letters import NOTICE_LETTERS
 from notifier.domain.people import Actor
 from notifier.domain.states import DeliveryState, NoticeState
 from notifier.domain.terms import ClockStart, Notify, Terms
-from notifier.tables import Delivery, Notice
+from notifier.tables import Delivery, DeliveryEvent, Notice
 from notifier.workflow import alerts, audit, calendars, deliveries, notices
 from notifier.workflow.audit import BatchMove
 from notifier.workflow.notices import Happening
@@ -56,19 +58,32 @@ KINDS: Mapping[str, str] = {
 
 
 def waiting(session: Session, limit: int, now: datetime) -> list[Delivery]:
-    """Accepted letters to be looked after now, the longest overdue first."""
-    return list(session.exec(
+    """Letters to be looked after now, the longest overdue first: those that were accepted; and those that a server has
+    put off for so long that the next contact in order is to be written to."""
+    due = session.exec(
         select(Delivery).where(col(Delivery.state) == DeliveryState.ACCEPTED, col(Delivery.due_at) <= now)
         .order_by(col(Delivery.due_at), col(Delivery.id)).limit(limit)
-    ))
+    )
+    put_off = session.exec(
+        select(Delivery).join(Notice, col(Notice.id) == col(Delivery.notice_id))
+        .where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.tries) > 0,
+               col(Delivery.created_at) <= now - NEXT_CONTACT, col(Delivery.kind).in_(sorted(NOTICE_LETTERS)),
+               Delivery.subject_kind == "notice", col(Notice.state).in_(_OPEN),
+               col(Notice.terms)["notify"].as_string() == str(Notify.IN_ORDER),
+               sa.not_(sa.exists().where(col(DeliveryEvent.key) == "unheard:" + col(Delivery.ref))))
+        .order_by(col(Delivery.created_at), col(Delivery.id)).limit(limit)
+    )
+    return [*due, *put_off][:limit]
 
 
-def polled(delivery: Delivery, told: Told, now: datetime) -> list[Happening]:
-    """What the provider's answer makes known. It names no moment, so `now` counts: later than it was, never earlier.
+def polled(delivery: Delivery, told: Told, now: datetime, advice: str = "") -> list[Happening]:
+    """What the provider's answer makes known, with our `advice` where it is a return. It names no
+    moment, so `now` counts: later than it was, never earlier.
     A soft bounce that has not mended in five days is the provider's last word."""
     kind = "bounce" if told.status == "softbounced" and _age(delivery, now) >= ASK_AFTER[-1] else told.kind
     words = f"asked for: {told.status}"
-    found = [Happening(delivery.ref, "", kind, now, f"polled:{delivery.ref}:{kind}", words, means="polled")]
+    found = [Happening(delivery.ref, "", kind, now, f"polled:{delivery.ref}:{kind}", words, means="polled",
+                       advice=advice)]
     if told.status == "spam":
         found.append(Happening(delivery.ref, "", "spam", now, f"polled:{delivery.ref}:spam", words, means="polled"))
     return found if kind else []
@@ -84,6 +99,8 @@ def look_after(
     held = {notice_id: notices.lock(session, notice_id) for notice_id in ids}
     for row in session.exec(query.order_by(col(Delivery.id)).with_for_update()
                             .execution_options(populate_existing=True)).all():
+        if row.state == DeliveryState.QUEUED and row.tries and deliveries.gives(row):
+            _turn_to_next(session, row, held[row.notice_id or 0], actor, now)
         if row.state != DeliveryState.ACCEPTED:
             continue
         status = said.get(row.ref) if said is not None else None
@@ -124,9 +141,16 @@ def _follow(
             notices.happened(session, event, actor=actor, now=now)
             return
     if terms.notify is Notify.IN_ORDER and _age(row, now) >= NEXT_CONTACT:
-        key = f"unheard:{row.ref}"
-        if not deliveries.seen(session, [key]) and notices.next_contact(session, notice, now=now):
-            audit.move_batch(session, [BatchMove(row, "", now, key, _NEXT)], actor=actor, now=now)
+        _turn_to_next(session, row, notice, actor, now)
+
+
+def _turn_to_next(session: Session, row: Delivery, notice: Notice, actor: Actor, now: datetime) -> None:
+    """Done once a letter, and written down also where there is nobody else: a server may put it off for days."""
+    key = f"unheard:{row.ref}"
+    if notice.state not in _OPEN or deliveries.seen(session, [key]):
+        return
+    words = _NEXT if notices.next_contact(session, notice, now=now) else _NOBODY
+    audit.move_batch(session, [BatchMove(row, "", now, key, words)], actor=actor, now=now)
 
 
 def _give_up(session: Session, row: Delivery, status: str, actor: Actor, now: datetime) -> None:
@@ -139,6 +163,7 @@ def _give_up(session: Session, row: Delivery, status: str, actor: Actor, now: da
 
 _PRESUMED = "sent, and not returned within three working days"
 _NEXT = "no proof of receipt within 48 hours; the next contact is written to"
+_NOBODY = "no proof of receipt within 48 hours, and no further contact to write to"
 _SILENT = "Five days after the provider took this letter it has neither arrived nor come back. It is asked for no more."
 
 

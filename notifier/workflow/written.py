@@ -154,8 +154,11 @@ def _id(row: Any) -> Id:
 
 def _altered(table: str, row: Any) -> Values:
     found: Values = {}
+    state = sa.inspect(row)
     for name, way in ways(table).items():
-        history = sa.inspect(row).attrs[name].history
+        if name not in state.committed_state:
+            continue  # nobody has set it
+        history = state.attrs[name].history
         if history.has_changes():
             before, after = (plain(side[0]) if side else None for side in (history.deleted, history.added))
             found[name] = (sha256(before), sha256(after)) if way is Way.HASHED else (before, after)

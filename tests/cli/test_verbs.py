@@ -13,7 +13,9 @@ from notifier import clock, processes
 from notifier.house import House
 from notifier.jobs import deliver, sweep
 from notifier.tables import AuditDetail
+from notifier.workflow import lanes
 from notifier.workflow.objections import Filing, file
+from tests import factory
 from tests.cli.conftest import Run, Said, prove_reply, vouch
 from tests.factory import CONTACT
 
@@ -393,6 +395,18 @@ def test_doctor_names_what_to_do_and_hides_secrets(installed: Run) -> None:
 def test_doctor_finds_a_demo_in_order_but_for_what_does_not_run(demo: Run) -> None:
     checks = {c["about"]: c["ok"] for c in demo("doctor", "--json", status=1).json["checks"]}
     assert {name for name, ok in checks.items() if not ok} == {"Redis", "clock", "organisation"}
+
+
+def test_doctor_tells_of_lanes_hand_deliveries_and_the_age_of_the_transfer_rules(
+    demo: Run, at_work: Callable[[], House]
+) -> None:
+    checks = {c["about"]: c for c in demo("doctor", "--json", status=1).json["checks"]}
+    assert checks["letters"]["ok"] and checks["by hand"]["ok"] and checks["transfer rules"]["ok"]
+    assert "the newest act in it is of 20" in checks["transfer rules"]["words"]
+    with at_work().database.transaction() as session:
+        lanes.note(session, "smtp", halt="the server wants a sign-in", actor=factory.SYSTEM, now=clock.now())
+    [letters] = [c for c in demo("doctor", "--json", status=1).json["checks"] if c["about"] == "letters"]
+    assert not letters["ok"] and "the server wants a sign-in" in letters["words"]
 
 
 def test_without_a_contact_doctor_says_that_announcing_is_refused(demo: Run) -> None:

@@ -3,12 +3,15 @@ started again, as a supervisor would; nothing else is ever done by hand."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,13 +30,15 @@ from notifier.domain.people import Door, system
 from notifier.house import seed_values
 from notifier.settings import Settings
 from notifier.supervisor import die_with_parent
-from notifier.tables import Delivery, Lane, Notice
-from notifier.workflow import announcements, verify
+from notifier.tables import Delivery, DeliveryEvent, Lane, Link, Notice, ProviderPost
+from notifier.workflow import announcements, blobs, links, verify
 from notifier.workflow import settings as setting_verbs
 from notifier.workflow.customers import ContactEntry, CustomerEntry
+from notifier.workflow.links import Signer
 from tests import factory
 from tests.faults.machines import Mailjet, Redis
 from tests.journeys.installation import free_port
+from tests.smtp_standin import SmtpStandIn
 
 KINDS = {"web": ["web"], "mail-1": ["worker", "mail"], "mail-2": ["worker", "mail"], "desk": ["worker", "desk"],
          "clock": ["clock"]}
@@ -49,6 +54,7 @@ class House:
     database: Database
     mailjet: Mailjet
     redis: Redis
+    smtp: bool = False
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     killed: Counter[str] = field(default_factory=Counter)
     read: dict[str, int] = field(default_factory=dict)
@@ -83,14 +89,28 @@ class House:
         self.start(name)
 
     def kill_often(self, times: int, chance: random.Random) -> None:
-        """Kills workers at random moments of their work, the two for letters by turns, the desk's and the clock now
-        and then."""
+        """Kills workers for letters so many times at random moments of their work, by turns, and besides them the
+        desk's and the clock now and then."""
         for n in range(times):
-            name = ("desk", "clock")[n // 7 % 2] if n % 7 == 6 else f"mail-{n % 2 + 1}"
-            if name != "clock":
-                self.until(partial(self.listens, name), 60)
-            time.sleep(chance.uniform(0.02, 1.5))
-            self.kill(name)
+            for name in (f"mail-{n % 2 + 1}", *([("desk", "clock")[n // 7 % 2]] if n % 7 == 6 else [])):
+                if name != "clock":
+                    self.until(partial(self.listens, name), 60)
+                time.sleep(chance.uniform(0.02, 1.5))
+                self.kill(name)
+
+    def stop(self, name: str) -> None:
+        """kill -9, and nobody in its place until it is started."""
+        child = self.children.pop(name)
+        child.kill()
+        child.wait(10)
+
+    def post(self, path: str, body: bytes, auth: str = "") -> int:
+        """Posts to the web process; the status of its answer."""
+        request = urllib.request.Request(f"http://127.0.0.1:{self.env['PORT']}{path}", data=body)
+        if auth:
+            request.add_header("Authorization", f"Basic {base64.b64encode(auth.encode()).decode()}")
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return int(answer.status)
 
     def letters(self) -> Counter[str]:
         """How many letters stand in which state; where the database is away, none are known."""
@@ -110,13 +130,22 @@ class House:
         return "\n".join(f"== {p.name}\n{p.read_text()[-1500:]}" for p in sorted(self.folder.glob("*.log")))
 
     def settle(self, seconds: float = 300) -> None:
-        """Waits until no letter is on its way and every event is in: by itself, with nobody lending a hand."""
+        """Waits until no letter is on its way and every event is in: by itself, with nobody lending a hand. A mail
+        server tells no events, so that what it has accepted is as far as it gets."""
+        under_way = UNFINISHED if self.smtp else (*UNFINISHED, "accepted")
+
         def settled() -> bool:
             self.revive()
             letters = self.letters()
-            return not any(letters[state] for state in (*UNFINISHED, "accepted"))
+            return not any(letters[state] for state in under_way) and not self.posts()
 
         self.until(settled, seconds)
+
+    def posts(self) -> int:
+        """How many bodies of events wait to be read."""
+        with self.database.reading() as session:
+            return int(session.scalar(
+                sa.select(sa.func.count()).select_from(ProviderPost).where(ProviderPost.read_at == None)) or 0)  # noqa: E711
 
     def troubles(self) -> list[str]:
         """Which lanes are shut, in words."""
@@ -142,9 +171,59 @@ class House:
             assert (copies, str(letter.state)) == (1, expected), (letter.to_email, copies, letter.state)
             if local in ("legal", "spam"):
                 assert (notice.state, notice.given_by) == ("given", "provider"), letter.to_email
+        self.sound()
+
+    def check_smtp(self, standin: SmtpStandIn) -> None:
+        """The same of a mail server, which nobody can ask afterwards: a letter has one copy there, and more only where
+        its outcome was unknown, all of them under one Message-ID."""
+        copies: dict[str, list[bytes]] = {}
+        for envelope in standin.envelopes:
+            ref = next(option[6:] for option in envelope.sender_options if option.startswith("ENVID="))
+            copies.setdefault(ref, []).append(_message_id(envelope.letter))
+        with self.database.reading() as session:
+            doubted = set(session.exec(select(DeliveryEvent.delivery_id).where(DeliveryEvent.kind == "doubt")))
+        for letter, _ in self.owed():
+            held = copies.get(letter.ref, [])
+            assert (str(letter.state), len(set(held))) == ("accepted", 1), (letter.to_email, letter.state, held)
+            assert len(held) == 1 or letter.id in doubted, (letter.to_email, len(held))
+        self.sound()
+
+    def links(self) -> list[tuple[str, str]]:
+        """By letter that arrived at the only contact of a customer: its reference, and the token of the link in it."""
+        signer = Signer((self.env["NOTIFIER_SECRET_KEY"],))
+        with self.database.reading() as session:
+            rows = session.exec(select(Delivery.ref, Link.id).where(
+                Delivery.notice_id == Link.target_id, Link.kind == links.NOTICE, Link.contact_id == Delivery.contact_id,
+                Delivery.kind == "change_announced", Delivery.state == "delivered"))
+            return [(ref, signer.token_of(links.NOTICE, number or 0)) for ref, number in rows]
+
+    def acted_on(self) -> None:
+        """What customers did stays a proof though every letter came back."""
+        for letter, notice in self.owed():
+            assert (letter.state in ("bounced", "blocked"), notice.state) == (True, "given"), letter.to_email
+            assert (notice.given_by, notice.proof) == ("customer", {"act": "acknowledgement"}), letter.to_email
+        self.sound()
+
+    def sound(self) -> None:
+        """The log agrees with every row, no lane is shut, and nothing that was reported was given up on."""
         with self.database.reading() as session:
             assert verify.chain(session) == []
             assert all(lane.shut_at is None for lane in session.exec(select(Lane)))
+            assert session.exec(select(ProviderPost.words)).all() == []
+
+
+def copies(house: House) -> None:
+    """Every letter that was handed over is kept as it left: the copy stands under its hash, and unpacks to it."""
+    with house.database.reading() as session:
+        rows = session.exec(select(Delivery).where(sa.or_(Delivery.state == "accepted", Delivery.state == "delivered")))
+        for row in rows.all():
+            body = blobs.body(session, row.letter_sha256)
+            assert body is not None, f"{row.to_email}: no copy of {row.kind}"
+            assert hashlib.sha256(body).hexdigest() == row.letter_sha256, row.to_email
+
+
+def _message_id(letter: bytes) -> bytes:
+    return next(line for line in letter.split(b"\r\n") if line.lower().startswith(b"message-id:"))
 
 
 def customers(count: int) -> Iterator[CustomerEntry]:
@@ -163,9 +242,11 @@ def customers(count: int) -> Iterator[CustomerEntry]:
 
 
 @contextmanager
-def running(folder: Path, database_url: str, count: int, *, over: float = 0.0) -> Iterator[House]:
+def running(
+    folder: Path, database_url: str, count: int, *, over: float = 0.0, smtp_url: str = ""
+) -> Iterator[House]:
     """An installation with `count` customers who have just been announced a change; their letters become due evenly
-    within `over` seconds."""
+    within `over` seconds. They leave by the mail server at `smtp_url` where one is given, else by Mailjet."""
     port = free_port()
     redis = Redis(folder)
     mailjet = Mailjet(f"http://127.0.0.1:{port}/webhooks/mailjet", "events:secret")
@@ -179,7 +260,9 @@ def running(folder: Path, database_url: str, count: int, *, over: float = 0.0) -
         "NO_PROXY": "127.0.0.1", "PYTHONPATH": str(Path(__file__).parents[2]),
         "NOTIFIER_SWEEP_SECONDS": "0.3", "NOTIFIER_LEASE_SECONDS": "5", "NOTIFIER_LOOK_AGAIN_MINUTES": "0.07",
     }
-    house = House(folder, env, Database(database_url), mailjet, redis)
+    if smtp_url:  # a lease outlasts the slowest run, or two workers would have a letter in hand
+        env |= {"NOTIFIER_MAIL_TRANSPORT": "smtp", "NOTIFIER_SMTP_URL": smtp_url, "NOTIFIER_LEASE_SECONDS": "45"}
+    house = House(folder, env, Database(database_url), mailjet, redis, smtp=bool(smtp_url))
     try:
         _announce(house, count, over)
         for name in KINDS:

@@ -9,12 +9,15 @@ import pytest
 from sqlmodel import col, select
 
 from notifier import clock
+from notifier.domain.people import Door
+from notifier.domain.refusals import Refusal
 from notifier.domain.states import DeliveryState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict
-from notifier.tables import Delivery, DeliveryEvent, DeliveryEventDetail
-from notifier.workflow import verify
+from notifier.tables import Delivery, DeliveryEvent, DeliveryEventDetail, Notice
+from notifier.workflow import doubts as verbs
+from notifier.workflow import people, verify
 from notifier.workflow.deliveries import LEASE
 from tests import factory
 from tests.factory import NOW
@@ -177,3 +180,44 @@ def test_an_answer_that_comes_after_the_lease_still_counts(make: Callable[..., H
     with clock.standing(SENT + LEASE):
         deliver.run(house)
     assert states(house) == ["accepted"]
+
+
+@pytest.mark.parametrize("answer", ["there", "absent"])
+def test_a_doubt_is_looked_up_where_it_arose_though_letters_leave_by_another_way_today(
+    make: Callable[..., House], answer: str
+) -> None:
+    before, today = Doubtful("mailjet"), Doubtful("smtp", looks=False)
+    house = make(before, mailjet_api_key="key", mailjet_api_secret="secret")
+    house.__dict__.update(transport=today, _others={"mailjet": before})
+    before.there = Outcome("", Verdict.ACCEPTED) if answer == "there" else False
+    for minutes in (1, 12):
+        look(house, timedelta(minutes=minutes))
+    assert states(house) == [DeliveryState.ACCEPTED if answer == "there" else DeliveryState.QUEUED]
+    assert before.asked and today.asked == []
+
+
+@pytest.mark.parametrize(("action", "state"), [("requeue", "queued"), ("cancel", "cancelled")])
+def test_a_doubt_nobody_can_look_up_any_more_is_told_once_and_a_person_decides(
+    make: Callable[..., House], action: str, state: str
+) -> None:
+    house = make(Doubtful("mailjet"))
+    with house.database.reading() as session:
+        olga = people.actor_for(people.by_email(session, "olga@processor.example"), Door.CLI)
+        ref = session.exec(select(Delivery.ref)).one()
+    with house.database.transaction() as session, pytest.raises(Refusal, match="cannot be moved"):
+        verbs.decide(session, ref, action, "We asked Mailjet by phone.", actor=olga, now=SENT)
+    house.__dict__["transport"] = Doubtful("smtp", looks=False)
+    for hours in (1, 3, 30):
+        look(house, timedelta(hours=hours))
+    with house.database.reading() as session:
+        [alert] = session.exec(select(Delivery).where(Delivery.kind == "staff_delivery_failed")).all()
+        assert "no access any more" in alert.words
+    with house.database.transaction() as session, pytest.raises(Refusal, match="role"):
+        verbs.decide(session, ref, action, "Because.", actor=factory.SYSTEM, now=SENT)
+    with house.database.transaction() as session:
+        row = verbs.decide(session, ref, action, "We asked Mailjet by phone.", actor=olga, now=SENT + timedelta(days=2))
+        assert str(row.state) == state
+    with house.database.reading() as session:
+        notice = session.exec(select(Notice)).one()
+        assert notice.state == ("pending" if action == "requeue" else "undeliverable")
+        assert verify.chain(session) == []

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from notifier import clock
-from notifier.domain.letters import StaffFacts
+from notifier.domain import window as rules
 from notifier.domain.states import DeliveryState, NoticeState
+from notifier.domain.terms import Terms
 from notifier.house import House
-from notifier.jobs import deliver, events
+from notifier.jobs import deliver, events, worker
 from notifier.tables import (
     AuditEntry,
+    Change,
     Contact,
     Delivery,
     DeliveryEvent,
@@ -25,7 +29,7 @@ from notifier.tables import (
     Notice,
     ProviderPost,
 )
-from notifier.workflow import alerts, audit, letters, notices, verify
+from notifier.workflow import alerts, audit, calendars, notices, reckoning, verify
 from notifier.workflow.audit import BatchMove
 from notifier.workflow.customers import ContactEntry
 from tests import factory
@@ -233,6 +237,89 @@ def test_a_body_begun_by_a_worker_that_died_is_read_again(
         assert verify.chain(session) == []
 
 
+def test_a_backlog_is_worked_off_a_minute_at_a_time_and_each_job_rings_for_the_next(
+    announced: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = announced(*(factory.customer(f"c{n}") for n in range(3)))
+    monkeypatch.setattr(events, "MINUTE", 0.0)
+    rung: list[str] = []
+    monkeypatch.setattr(type(house), "ring", lambda self, job: rung.append(job.rpartition(".")[2]))
+    post(house, *(event(house, "sent", n) for n in range(3)))
+    assert len(posts(house)) == 2 and rung == ["digest", "deliver"]
+    for _ in range(2):
+        with clock.standing(LATER):
+            events.run(house)
+    assert posts(house) == [] and rung.count("digest") == 2  # the last one found nothing left
+
+
+def test_an_alarm_in_the_middle_of_a_body_loses_none_of_it_and_blames_nobody(
+    announced: Callable[..., House], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = announced(*(factory.customer(f"c{n}") for n in range(3)))
+    inner = notices.happened_all
+
+    def slow(*args: Any, **kwargs: Any) -> list[str]:
+        raise worker.TimeIsUp
+
+    monkeypatch.setattr(notices, "happened_all", slow)
+    with pytest.raises(worker.TimeIsUp):
+        post(house, [event(house, "sent", n) for n in range(3)])
+    assert len(posts(house)) == 1 and alerted(house, "staff_events_unreadable") == []
+    monkeypatch.setattr(notices, "happened_all", inner)
+    post(house)
+    with house.database.reading() as session:
+        assert all(n.state == NoticeState.GIVEN for n in session.exec(select(Notice)))
+
+
+def test_several_jobs_at_the_same_bodies_do_no_harm(announced: Callable[..., House]) -> None:
+    house = announced(*(factory.customer(f"c{n}") for n in range(30)))
+    with house.database.transaction() as session:
+        for start in range(0, 30, 10):
+            body = json.dumps([event(house, "sent", n) for n in range(start, start + 10)]).encode()
+            session.add(ProviderPost(source="mailjet", received_at=LATER, body=body))
+    failed: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            events.run(house)
+        except Exception as error:
+            failed.append(error)
+
+    pair = [threading.Thread(target=work) for _ in range(2)]
+    for one in pair:
+        one.start()
+    for one in pair:
+        one.join()
+    assert failed == [] and posts(house) == [] and alerted(house, "staff_events_unreadable") == []
+    with house.database.reading() as session:
+        assert session.scalar(sa.select(sa.func.count()).where(col(DeliveryEvent.kind) == "deliver")) == 30
+        assert verify.chain(session) == []
+
+
+def test_many_first_windows_are_those_that_one_by_one_would_have_come_to(announced: Callable[..., House]) -> None:
+    terms: list[dict[str, Any]] = [{}, {"window_days": 14}, {"day_kind": "business", "zone": "America/New_York"},
+        {"clock_start": "sending"}, {"window_runs": "until_start"}, {"authorisation": "specific"}]
+    house = announced(*(factory.customer(f"c{n}", terms=terms[n % 6]) for n in range(12)))
+    moments = [NOW + timedelta(hours=7 * n) for n in range(12)]  # some after hours, some at the weekend
+    post(house, [event(house, "sent", n, time=int(at.timestamp())) for n, at in enumerate(moments)],
+         at=NOW + timedelta(days=5))
+    with house.database.reading() as session:
+        starts_on = session.exec(select(Change.planned_start)).first()
+        for given in session.exec(select(Notice)):
+            opened = notices.window_of(session, given)
+            held = Terms.from_json(given.terms)
+            assert opened is not None and given.given_at is not None and given.promised_last_day is not None
+            handed_at = session.exec(select(Delivery.handed_at).where(Delivery.notice_id == given.id)).first()
+            alone = rules.window(held, given.given_at, calendars.day_off(held), clock_at=handed_at, starts_on=starts_on)
+            expected = rules.later(alone, rules.until(alone, given.promised_last_day))
+            assert notices.value_of(opened) == expected
+            assert opened.versions == reckoning.versions(session)
+            assert given.remind_at == (None if held.needs_yes else rules.remind_at(held, expected))
+            assert opened.inputs["received_at"] == given.given_at.isoformat()
+        assert len(session.exec(select(Delivery).where(Delivery.kind == "window_extended")).all()) > 0
+        assert verify.chain(session) == []
+
+
 def test_one_body_that_cannot_be_taken_in_keeps_no_other_waiting(
     announced: Callable[..., House], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -284,20 +371,6 @@ def test_a_thousand_returns_are_not_a_thousand_alerts(
     told = alerted(house, "staff_delivery_failed")
     assert len(told) == 3 and "not written about one by one" in told[-1].words
     assert "not written about one by one" not in told[0].words
-
-
-def test_ops_are_told_that_the_change_does_not_start_only_where_the_notice_hangs_on_the_letter(
-    announced: Callable[..., House],
-) -> None:
-    house = announced()
-    post(house, event(house, "bounce", hard_bounce=True))
-    [alert] = alerted(house, "staff_delivery_failed")
-    with house.database.transaction() as session:
-        facts = letters.prepare(session, alert, house.sender, NOW).facts
-        assert isinstance(facts, StaffFacts) and facts.awaited
-        session.get_one(Delivery, alert.subject_id).kind = "window_extended"
-        facts = letters.prepare(session, alert, house.sender, NOW).facts
-        assert isinstance(facts, StaffFacts) and not facts.awaited
 
 
 def test_a_letter_to_our_own_people_that_fails_begets_no_further_letter(announced: Callable[..., House]) -> None:

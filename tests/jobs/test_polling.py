@@ -350,3 +350,44 @@ def test_many_silent_letters_are_looked_after_in_portions(make: Make, monkeypatc
     assert transport.asked == 10 and {state for _, state in letters(house)} == {"delivered"}
     with house.database.reading() as session:
         assert unheard.waiting(session, 1, SENT + timedelta(days=9)) == []
+
+
+def test_ops_read_of_a_return_that_was_asked_for_that_mailjet_bars_the_address(make: Make) -> None:
+    transport = Asked()
+    house = make(transport)
+    transport.status = {"legal@alpha.example": "hardbounced"}
+    with clock.standing(SENT + timedelta(hours=3)):
+        polling.run(house)
+    with house.database.reading() as session:
+        [alert] = session.exec(select(Delivery).where(Delivery.kind == "staff_delivery_failed")).all()
+        assert "asked for: hardbounced" in alert.words and "about 90 days" in alert.words
+
+
+class PutOff(Asked):
+    """A server that takes no letter to first@, now or ever."""
+
+    def send(self, messages: Sequence[Message]) -> Batch:
+        super().send(messages)
+        return Batch(tuple(Outcome(m.ref, Verdict.LATER if m.to_email.startswith("first@") else Verdict.ACCEPTED,
+                                   words="450 try again") for m in messages))
+
+
+@pytest.mark.parametrize("name", ["smtp", "mailjet"])
+@pytest.mark.parametrize("contacts", [TWO, TWO[:1]], ids=["two contacts", "one contact"])
+def test_a_letter_that_a_server_puts_off_for_two_days_does_not_hold_up_the_next_contact(
+    make: Make, name: str, contacts: tuple[ContactEntry, ...]
+) -> None:
+    house = make(PutOff(name), factory.customer("alpha", contacts=contacts, terms={"notify": "in_order"}))
+    for hours in (1, 47, 48, 60, 100):
+        with clock.standing(SENT + timedelta(hours=hours)):
+            sweep.once(house)
+            polling.run(house)
+            deliver.run(house)
+    with house.database.reading() as session:
+        query = select(Delivery).where(Delivery.kind == "change_announced").order_by(col(Delivery.id))
+        told = session.exec(query).all()
+        assert [(d.to_email, str(d.state)) for d in told] == [
+            ("first@alpha.example", "queued"), ("second@alpha.example", "accepted")][:len(contacts)]
+        assert told[-1].created_at == (SENT + timedelta(hours=48) if len(contacts) > 1 else told[0].created_at)
+        assert unheard.waiting(session, 5, SENT + timedelta(hours=100)) == []
+        assert verify.chain(session) == []

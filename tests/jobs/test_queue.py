@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import signal
 import subprocess
 import sys
@@ -17,12 +18,14 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 
 from notifier import redis_server
-from notifier.jobs import queue, worker
+from notifier.jobs import deliver, doubts, events, polling, queue, worker
+from notifier.mail.smtp import Smtp
 from tests import servers
 
 HERE = Path(__file__).resolve()
-NOTE, RING_ONCE_MORE, BREAK = (f"tests.jobs.{HERE.stem}.{name}" for name in ("note", "ring_once_more", "break_down"))
-ROUTES = {NOTE: queue.DESK, RING_ONCE_MORE: queue.DESK, BREAK: queue.MAIL}
+NOTE, RING_ONCE_MORE, BREAK, STUBBORN = (
+    f"tests.jobs.{HERE.stem}.{name}" for name in ("note", "ring_once_more", "break_down", "go_on_whatever_happens"))
+ROUTES = {NOTE: queue.DESK, RING_ONCE_MORE: queue.DESK, BREAK: queue.MAIL, STUBBORN: queue.DESK}
 
 
 def note(path: str, word: str, seconds: int = 0) -> None:
@@ -43,6 +46,15 @@ def ring_once_more(path: str, url: str) -> None:
         for _ in range(5):
             assert queue.ring(connection, RING_ONCE_MORE, path, url)
         connection.close()
+
+
+def go_on_whatever_happens(path: str) -> None:
+    """A job that takes every fault for one of the thing at hand, and saves the rest."""
+    for n in range(100):
+        try:
+            note(path, str(n), 1)
+        except Exception:
+            note(path, "saved")
 
 
 def break_down() -> None:
@@ -114,6 +126,26 @@ def test_a_failed_job_is_kept_for_a_day_and_can_be_rung_again(connection: Redis,
         failed = FailedJobRegistry(queue=queue.queue(connection, queue.MAIL)).get_job_ids()
         assert len(failed) == count
         assert all(0 < connection.ttl(Job.key_for(job)) <= queue.FAILURE_TTL for job in failed)
+
+
+def test_a_job_whose_time_is_up_ends_even_where_it_saves_itself_from_every_fault(
+    connection: Redis, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "JOB_TIMEOUT", 1)
+    assert queue.ring(connection, STUBBORN, str(tmp_path / "notes"))
+    assert queue.ring(connection, NOTE, str(tmp_path / "notes"), "next")
+    worker.run(queue.DESK, url, burst=True)
+    assert "saved begins" not in lines(tmp_path / "notes")
+    assert lines(tmp_path / "notes")[-2:] == ["next begins", "next ends"]
+    [failed] = FailedJobRegistry(queue=queue.queue(connection, queue.DESK)).get_job_ids()
+    assert failed.startswith("go_on_whatever_happens-")
+
+
+def test_a_job_may_take_longer_than_its_minute_and_the_slowest_run_by_smtp() -> None:
+    slowest = inspect.signature(Smtp).parameters
+    run = sum(slowest[name].default for name in ("budget", "verdict_timeout")) + 3 * slowest["timeout"].default
+    assert deliver.MINUTE + run < queue.JOB_TIMEOUT
+    assert max(events.MINUTE, polling.MINUTE, doubts.MINUTE) + 60 < queue.JOB_TIMEOUT
 
 
 def test_a_payload_naming_another_function_is_not_run(connection: Redis, url: str, tmp_path: Path) -> None:

@@ -191,7 +191,6 @@ def staff(kind: LetterKind = LetterKind.STAFF_OBJECTION_FILED, **other: Any) -> 
         other = {"subject_ref": "legal@exempel.example", "words": "user unknown · 550 5.1.1 no such user here",
                  "link": "https://notices.beispiel.example/console/deliveries/00000000-0000-0000-0000-000000000001",
                  **other}
-        other = {"awaited": kind is LetterKind.STAFF_DELIVERY_FAILED, **other}
     if kind is LetterKind.STAFF_EVENTS_UNREADABLE:
         other = {"subject_ref": "2026-03-03 09:00 UTC", "customer_name": "", "words": "The body is not JSON.",
                  "link": "https://notices.beispiel.example/console/deliveries", **other}

@@ -345,13 +345,6 @@ def test_folding_keeps_marks_addresses_and_indentation() -> None:
     assert f"  {address}" in lines and "\n\n\n" not in folded
 
 
-def test_ops_are_told_whether_a_notice_hangs_on_the_letter_that_failed() -> None:
-    for awaited, said in ((True, "the change does not start for this customer"), (False, "No notice is undone by it")):
-        letter = render(sample.staff(LetterKind.STAFF_DELIVERY_FAILED, awaited=awaited))
-        in_html, in_text = words(letter)
-        assert said in " ".join(in_text) and in_html == in_text
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_english_letters_read_as_the_golden_ones(kind: LetterKind) -> None:
     letter = render(sample.facts(kind))
@@ -366,3 +359,23 @@ def test_the_announcement_reads_as_the_golden_one_in_four_languages(language: st
 
 def test_the_html_of_the_announcement_is_the_golden_one() -> None:
     golden("several_changes.en.html", render(sample.several()).html)
+
+
+@pytest.mark.parametrize(("failed", "outlook", "lead", "todo"), [
+    ("bounced", "unproven", "could not be delivered", "the change does not start for this customer"),
+    ("bounced", "given", "could not be delivered", "another proof stands"),
+    ("blocked", "under_way", "could not be delivered", "Another letter of the same notice is under way"),
+    ("failed", "over", "could not be delivered", "cancelled meanwhile"),
+    ("bounced", "told", "could not be delivered", "No notice rests on this letter"),
+    ("bounced", "case", "could not be delivered", "The case goes on"),
+    ("cancelled", "unproven", "was not sent", "the change does not start for this customer"),
+    ("uncertain", "unproven", "Nobody knows whether", "Decide on its page"),
+])
+def test_our_people_read_what_it_means_that_this_very_letter_failed(
+    failed: str, outlook: str, lead: str, todo: str
+) -> None:
+    letter = render(replace(sample.staff(LetterKind.STAFF_DELIVERY_FAILED), failed=failed, outlook=outlook))
+    for part in (letter.text, letter.html):
+        said = " ".join(part.split())
+        assert lead in said and todo in said
+        assert ("the change does not start" in said) == (outlook == "unproven" and failed != "uncertain")

@@ -134,6 +134,10 @@ ENDINGS: list[tuple[str, str, Verdict, str, Verdict, bool, bool]] = [
     ("rcpt", "530 5.7.0 sign in first", HELD, "530", HELD, False, True),
     ("rcpt", "cut", HELD, "cut", HELD, True, False),
     ("rcpt", "gibberish", HELD, "-1", HELD, True, False),
+    ("rcpt", "550 5.7.1 your address is on a blocklist", HELD, "550 5.7.1", HELD, True, False),
+    ("data", "554 5.7.1 policy", HELD, "554 5.7.1", HELD, True, False),
+    ("dot", "550 5.4.5 daily quota exceeded", HELD, "550 5.4.5", HELD, True, False),
+    ("dot", "554 5.7.26 not authenticated", HELD, "554 5.7.26", HELD, True, False),
     ("data", "554 5.5.1 no valid recipients", REFUSED, "554 5.5.1", ACCEPTED, False, False),
     ("data", "451 4.3.0 try again", LATER, "451 4.3.0", ACCEPTED, False, False),
     ("data", "hang", HELD, "cut", HELD, True, False),
@@ -159,6 +163,19 @@ def test_each_reply_and_each_break_has_its_verdict(ending: tuple[Any, ...], toge
         assert verdicts(batch) == [first, second] and batch.outcomes[0].code == code
         assert (bool(batch.trouble), bool(batch.halt)) == (troubled, halts)
         assert batch.outcomes[0].words and len(standin.envelopes) == verdicts(batch).count(ACCEPTED)
+
+
+@pytest.mark.parametrize(("said", "third", "verdict"), [
+    ("550 5.7.1 our policy", ACCEPTED, LATER), ("550 5.4.5 daily quota exceeded", HELD, HELD)])
+def test_after_a_letter_that_was_taken_a_policy_is_the_recipients_own_and_a_quota_is_not(
+    said: str, third: Verdict, verdict: Verdict
+) -> None:
+    with SmtpStandIn() as standin, connected(standin) as smtp:
+        assert verdicts(smtp.send(messages(1))) == [ACCEPTED]
+        standin.plan["rcpt"] += ["250 2.1.5 ok", said]
+        batch = smtp.send(messages(3))
+        assert verdicts(batch) == [ACCEPTED, verdict, third] and bool(batch.trouble) == (verdict is HELD)
+        assert batch.outcomes[1].code == said[:9]
 
 
 def test_a_server_that_offers_it_gets_its_commands_in_one_packet() -> None:

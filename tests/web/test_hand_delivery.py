@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import io
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, timedelta
 
+import pytest
 from sqlmodel import col, select
 
 from notifier import clock
+from notifier.domain import transfers
 from notifier.domain.people import Door
 from notifier.jobs import events
 from notifier.tables import Delivery, Notice, ProviderPost
-from notifier.workflow import audit, lanes, notices, people
+from notifier.workflow import audit, doubts, lanes, notices, people
 from notifier.workflow.audit import BatchMove
 from tests import factory
 from tests.factory import NOW
@@ -92,3 +95,38 @@ def test_a_letters_page_says_what_happens_next(office: Office) -> None:
     page = office.browser("olga").get(f"/console/deliveries/{ref}")
     assert "Looked after next, should nothing be heard" in words(page) and "452 mailbox full" in words(page)
     assert "Not taken yet, a server said" in words(page) and f"/console/notices/{uid}/by-hand" in page
+
+
+def test_the_board_shows_lanes_in_trouble_deliveries_to_confirm_and_rules_that_have_ended(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uid = announced(office)
+    olga = office.browser("olga")
+    assert "have stopped since" not in words(olga.get("/console/")) and f"{uid}/by-hand" not in olga.last
+    olga.get(f"/console/notices/{uid}/by-hand")
+    olga.post(f"/console/notices/{uid}/by-hand", received_on=DAY, proof=(io.BytesIO(b"signed"), "receipt.pdf"))
+    with office.house.database.transaction() as session:
+        lanes.note(session, "smtp", halt="the server wants a sign-in", actor=factory.SYSTEM, now=clock.now())
+    ended = transfers.Source("Adequacy", "somewhere", date(2020, 1, 1), (("GB", date(2025, 6, 27)),))
+    monkeypatch.setattr(transfers, "current", lambda: replace(transfers.read(), sources=(ended,)))
+    page = office.browser("paul").get("/console/")
+    assert "the server wants a sign-in" in page and f"/console/notices/{uid}/by-hand" in page
+    assert "recorded by Olga Ops" in words(page) and "a decision that ended on 27 June 2025" in words(page)
+
+
+def test_a_person_decides_on_the_page_of_a_letter_that_nobody_can_look_up(office: Office) -> None:
+    announced(office)
+    with office.house.database.transaction() as session:
+        query = select(Delivery).where(Delivery.kind == "change_announced").order_by(col(Delivery.id))
+        row = session.exec(query).first()
+        assert row is not None
+        for action in ("claim", "doubt"):
+            audit.move_batch(session, [BatchMove(row, action, NOW)], actor=factory.SYSTEM, now=NOW)
+    olga, path = office.browser("olga"), f"/console/deliveries/{row.ref}"
+    assert "Send it again" not in olga.get(path)
+    with office.house.database.transaction() as session:
+        doubts.strand(session, row.ref, "No key.", actor=factory.SYSTEM, now=NOW)
+    assert "Send it again" in olga.get(path)
+    olga.post(f"{path}/decide", 422, what="requeue", reason=" ")
+    olga.get(path)
+    assert "The letter is sent again." in olga.post(f"{path}/decide", what="requeue", reason="Asked by phone.")

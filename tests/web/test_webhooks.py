@@ -129,13 +129,6 @@ def test_the_answer_says_in_words_what_became_of_the_body(client: FlaskClient) -
     assert all("cannot be read" in words for words in said[3:])
 
 
-def test_a_body_too_large_is_kept_up_to_its_bound_and_answered_200(client: FlaskClient, house: House) -> None:
-    assert _post(client, b"[" + b" " * 3_000_000 + b"]") == 200
-    _digest(house)
-    with house.database.reading() as session:
-        assert len(session.exec(select(ProviderPost)).one().body) == 2_000_000
-
-
 def test_any_other_provider_is_heard_through_a_plain_form(client: FlaskClient, house: House) -> None:
     told = {"ref": _letter(house).ref, "event": "delivered", "at": "2026-03-02T10:01:00+01:00", "words": "250 ok"}
     assert _post(client, told, path="/webhooks/events") == 200
@@ -154,3 +147,17 @@ def test_the_job_run_twice_does_nothing_twice(client: FlaskClient, house: House)
     before = _notice(house)
     _digest(house)
     assert _notice(house) == before
+
+
+@pytest.mark.parametrize("megabytes", [3, 13])
+def test_a_body_that_is_too_large_is_answered_in_words_its_first_part_kept_and_ops_told(
+    client: FlaskClient, house: House, megabytes: int
+) -> None:
+    body = b"[" + b" " * (megabytes * 1024 * 1024) + b"]"
+    answer = client.post("/webhooks/mailjet", data=body, auth=AUTH)
+    assert answer.status_code == 200 and "too large" in answer.text
+    _digest(house)
+    with house.database.reading() as session:
+        [kept] = session.exec(select(ProviderPost)).all()
+        assert 2 * 1024 * 1024 < len(kept.body) < 3 * 1024 * 1024 and "first part" in kept.words
+        assert session.exec(select(Delivery).where(Delivery.kind == "staff_events_unreadable")).one()

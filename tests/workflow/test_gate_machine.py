@@ -247,7 +247,7 @@ class Gate(RuleBasedStateMachine):
         def verb(session: Session) -> None:
             rows = deliveries.claim(session, 50, "outbox", actor=SYSTEM, now=self.now)
             if rows:
-                deliveries.record(session, rows[0].lease, [Outcome(r.ref, "accepted") for r in rows], {}, actor=SYSTEM,
+                deliveries.record(session, rows[0].lease, [Outcome(r.ref, "accepted") for r in rows], actor=SYSTEM,
                                   now=self.now)
         self.act(verb)
 

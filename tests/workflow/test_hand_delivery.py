@@ -185,3 +185,20 @@ def test_a_notice_no_mail_reached_is_given_by_hand_and_taken_back_with_its_chang
     with house.database.reading() as session:
         assert session.exec(select(Notice)).one().state == NoticeState.CANCELLED
         assert session.exec(select(Customer)).one() and verify.chain(session) == []
+
+
+def test_a_delivery_by_hand_takes_the_place_of_a_presumption(house: House, staff: People) -> None:
+    with house.database.transaction() as session:
+        row = session.exec(select(Delivery).where(Delivery.kind == "change_announced")).one()
+        presumed = notices.Happening(row.ref, "", "presumed", LATER, "presumed:1", by="presumed")
+        notices.happened(session, presumed, actor=factory.SYSTEM, now=LATER)
+        assert session.exec(select(Notice)).one().given_by == "presumed"
+    assert record(house, staff.olga).given_by == "presumed"
+    with house.database.reading() as session:
+        assert len(hand_delivery.awaiting(session)) == 1
+    given = confirm(house, staff.paul)
+    assert (given.state, given.given_by) == (NoticeState.GIVEN, "hand")
+    with refused("no_such_move"):
+        record(house, staff.olga)
+    with house.database.reading() as session:
+        assert hand_delivery.awaiting(session) == [] and verify.chain(session) == []

@@ -9,6 +9,7 @@ import pytest
 from sqlmodel import col, select
 
 from notifier import clock
+from notifier.domain import proof
 from notifier.domain.changes import ChangeKind
 from notifier.domain.people import Actor, Door, Kind
 from notifier.domain.refusals import Refusal
@@ -21,8 +22,10 @@ from notifier.tables import Delivery, Notice
 from notifier.workflow import (
     announcements,
     changes,
+    consents,
     customers,
     exclusions,
+    letters,
     notices,
     objections,
     people,
@@ -57,12 +60,14 @@ def _send(house: House, transport: Answering | None = None, after: timedelta = t
     return held
 
 
-def _happens(house: House, email: str, kind: str, at: datetime) -> None:
+def _happens(
+    house: House, email: str, kind: str, at: datetime, *, key: str = "", by: str = "provider"
+) -> None:
     with house.database.transaction() as session:
         row = session.exec(select(Delivery).where(
             Delivery.to_email == email, Delivery.kind == "change_announced").order_by(col(Delivery.id).desc())).first()
         assert row is not None
-        event = notices.Happening(row.ref, "", kind, at, f"{kind}:{row.ref}", "250")
+        event = notices.Happening(row.ref, "", kind, at, key or f"{kind}:{row.ref}", "250", by=by)
         notices.happened_all(session, [event], actor=PROVIDER, now=at)
 
 
@@ -94,6 +99,76 @@ def test_a_bounced_proof_is_gone_while_the_other_letter_is_only_under_way_and_it
     _happens(house, "b@alpha.example", "sent", late)
     assert _notice(house).given_at == late
     assert _last_day(house) == date(2026, 4, 30)
+
+
+@pytest.mark.parametrize("act", ["acknowledgement", "consent", "objection"])
+@pytest.mark.parametrize("before", ["sent", "presumed"])
+def test_what_the_customer_did_itself_outlives_the_letter_that_came_back(house: House, act: str, before: str) -> None:
+    specific = {"authorisation": "specific"} if act == "consent" else {}
+    _announced(house, terms={"notify": "in_order", "clock_start": "sending", **specific})
+    _send(house)
+    rung = "presumed" if before == "presumed" else "provider"
+    _happens(house, "a@alpha.example", before, NOW + timedelta(hours=1), by=rung)
+    acted = NOW + timedelta(days=2)
+    _acts(house, act, acted)
+    held = _notice(house)
+    assert (held.given_by, held.given_at) == (
+        ("customer", acted) if before == "presumed" else ("provider", NOW + timedelta(hours=1)))
+    _happens(house, "a@alpha.example", "bounce", NOW + timedelta(days=3))
+    held = _notice(house)
+    assert (held.state, held.given_by, held.given_at, held.proof) == (
+        NoticeState.GIVEN, "customer", acted, {"act": act})
+    assert str(proof.in_words(held.given_by, held.proof)).startswith("the customer")
+    with house.database.reading() as session:
+        assert verify.chain(session) == []
+
+
+def _acts(house: House, act: str, at: datetime) -> None:
+    with house.database.transaction() as session:
+        notice = session.exec(select(Notice)).one()
+        if act == "acknowledgement":
+            consents.acknowledge(session, notice, actor=factory.CONTACT, now=at)
+        elif act == "consent":
+            [(_, change)] = consents.consent_asked(session, notice)
+            consents.consent(session, notice, [change.ref], "yes", **factory.SIGNED, actor=factory.CONTACT, now=at)
+        else:
+            objections.file(session, notice.id or 0, Filing("No.", "Ann", "a@alpha.example"), contact_id=None,
+                            actor=factory.CONTACT, now=at)
+
+
+@pytest.mark.parametrize(("key", "kind"), [("event-1", "event"), ("polled:1:sent", "polled"), ("dsn:1", "dsn")])
+def test_a_proof_that_moves_says_by_which_event_the_other_letter_arrived(house: House, key: str, kind: str) -> None:
+    _announced(house)
+    _send(house)
+    _happens(house, "a@alpha.example", "sent", NOW + timedelta(hours=1))
+    _happens(house, "b@alpha.example", "sent", NOW + timedelta(hours=2), key=key)
+    _happens(house, "a@alpha.example", "bounce", NOW + timedelta(hours=3))
+    held = _notice(house).proof
+    assert held is not None
+    assert (held["kind"], held["event"], held["words"]) == (kind, key, "250")
+
+
+def test_a_letter_that_failed_means_what_it_means_for_its_own_notice(house: House) -> None:
+    _announced(house)
+    _send(house)
+
+    def outlook() -> str:
+        with house.database.reading() as session:
+            row = session.exec(select(Delivery).where(
+                Delivery.to_email == "a@alpha.example", Delivery.kind == "change_announced")).one()
+            return letters.outlook(session, row, session.exec(select(Notice)).one())
+
+    _happens(house, "a@alpha.example", "bounce", NOW + timedelta(hours=1))
+    assert outlook() == "under_way"
+    _happens(house, "b@alpha.example", "bounce", NOW + timedelta(hours=2))
+    assert outlook() == "unproven"
+    _acts(house, "acknowledgement", NOW + timedelta(hours=3))
+    assert outlook() == "given"
+    with house.database.transaction() as session:
+        notice = session.exec(select(Notice)).one()
+        notices.tell_longer(session, notice, now=NOW + timedelta(hours=4), words="More time.")
+        other = session.exec(select(Delivery).where(Delivery.kind == "window_extended")).first()
+        assert other is not None and letters.outlook(session, other, notice) == "told"
 
 
 def test_a_later_letter_that_prints_a_later_day_moves_the_window_that_runs(house: House) -> None:

@@ -61,10 +61,8 @@ def test_each_change_has_its_own_meaning_and_a_withdrawn_objection_has_none(hous
         for notice in rows.values():
             notices.give(session, notice, NOW, "customer", {"act": "test"}, actor=factory.CONTACT, now=NOW)
         _file(session, rows["alpha"], refs[:1], NOW)
-        consents.consent(session, rows["beta"], refs[:1], "yes", **factory.SIGNED,
-                         actor=factory.CONTACT, now=NOW)
-        consents.consent(session, rows["beta"], refs[1:], "no", **factory.SIGNED,
-                         actor=factory.CONTACT, now=NOW)
+        consents.consent(session, rows["beta"], refs[:1], "yes", **factory.SIGNED, actor=factory.CONTACT, now=NOW)
+        consents.consent(session, rows["beta"], refs[1:], "no", **factory.SIGNED, actor=factory.CONTACT, now=NOW)
         taken_back = _file(session, rows["delta"], refs, NOW)
         objections.withdraw(session, taken_back, actor=factory.CONTACT, now=NOW)
         _file(session, rows["delta"], refs[1:], NOW + timedelta(days=32))  # too late to change what silence meant

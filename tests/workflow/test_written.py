@@ -49,6 +49,7 @@ PAST_THE_SESSION = {
     ("register.py", "delete", "EngagementService"): "not watched",
     ("rolls.py", "insert", "NoticeChange"): "told when the announcement is shown",
     ("rolls.py", "insert", "model"): "told when the announcement is shown",
+    ("windows.py", "insert", "_w"): "told by written.made",
     ("rolls.py", "delete", "Delivery"): "of an announcement nobody has seen",
     ("rolls.py", "delete", "Notice"): "of an announcement nobody has seen",
 }

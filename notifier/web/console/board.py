@@ -11,6 +11,7 @@ from flask import Response, g
 from sqlmodel import Session, SQLModel, col, select
 
 from notifier import clock
+from notifier.domain import transfers
 from notifier.domain.evidence import NAMES as EVIDENCE_NAMES
 from notifier.domain.objections import OPEN
 from notifier.domain.people import Role
@@ -31,7 +32,14 @@ from notifier.web.console import deliveries as letter_pages
 from notifier.web.console import diligence
 from notifier.web.console.desk import Names, bp, page
 from notifier.web.pages import house
-from notifier.workflow import contact_checks, deliveries, objections, register
+from notifier.workflow import (
+    contact_checks,
+    deliveries,
+    hand_delivery,
+    lanes,
+    objections,
+    register,
+)
 
 SHOWN = 12
 
@@ -67,6 +75,8 @@ def board() -> Response:
             privacy=Role.PRIVACY in g.actor.roles, ops=bool(g.actor.roles & {Role.OPS, Role.PRIVACY}),
             doubtful=doubtful[:SHOWN], doubtful_count=len(doubtful), today=today,
             reviews=reviews, endings=endings, evidence_names=EVIDENCE_NAMES,
+            lanes=lanes.troubles(db, now), by_hand=hand_delivery.awaiting(db)[:SHOWN],
+            outdated=[(s.name, day) for s in transfers.current().sources if (day := s.ended(today)) is not None],
         )
 
 

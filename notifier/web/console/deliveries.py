@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from flask import Response, request
+from flask import Response, g, request
 from sqlmodel import Session, col, select
 from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as Answer
 
 from notifier import clock
 from notifier.domain.refusals import Refusal
@@ -26,9 +27,9 @@ from notifier.tables import (
 )
 from notifier.web import frames
 from notifier.web.access import staff
-from notifier.web.console.desk import MOST, bp, page
+from notifier.web.console.desk import MOST, acting, bp, done, page
 from notifier.web.pages import house
-from notifier.workflow import blobs, deliveries, lanes
+from notifier.workflow import blobs, deliveries, doubts, hand_delivery, lanes
 
 SHOWN = 10  # reports nobody could read
 TROUBLE = (DeliveryState.FAILED, DeliveryState.UNCERTAIN, DeliveryState.BLOCKED, DeliveryState.BOUNCED)
@@ -141,6 +142,8 @@ def delivery_page(ref: str) -> Response:
             sentences={**DELIVERY.sentences, "event": N_("reported, and changed nothing")}, kinds_of_letter=KINDS,
             letter=frozen(db, row), added=ADDED.get(row.transport, ""), notice=notice,
             gives=notice is not None and deliveries.gives(row),
+            stranded=doubts.is_stranded(db, row),
+            by_hand=notice is not None and hand_delivery.may_be_proven(notice),
             customer=db.get(Customer, notice.customer_id) if notice else None,
             announcement=db.get(Announcement, notice.announcement_id) if notice else None,
         )
@@ -155,6 +158,17 @@ def delivery_letter(ref: str) -> Response:
     if letter is None:
         raise NotFound
     return frames.letter(str(letter["html"]))
+
+
+@bp.post("/deliveries/<ref>/decide")
+@staff
+def decide_delivery(ref: str) -> Answer:
+    """A person says what becomes of a letter that nobody can look up."""
+    with acting() as db:
+        row = doubts.decide(db, ref, request.form.get("what", ""), request.form.get("reason", ""), actor=g.actor,
+                            now=clock.now())
+    return done(f"/console/deliveries/{row.ref}", N_("The letter is let be.") if row.state == DeliveryState.CANCELLED
+                else N_("The letter is sent again."))
 
 
 def frozen(db: Session, row: Delivery) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """reminders, what each contact has read, what silence meant, the yearly look at addresses
 
-Revision: 0010
-Revises: 0009
+Revision: 0009
+Revises: 0008
 """
 
 from datetime import date, datetime, time, timedelta
@@ -12,8 +12,8 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """customers who come late: the annex they accepted, what they were told, what stopped concerning them
 
-Revision: 0011
-Revises: 0010
+Revision: 0010
+Revises: 0009
 """
 
 import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0010"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 

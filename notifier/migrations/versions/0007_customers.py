@@ -1,6 +1,6 @@
 """the periods in which customers bought a service, and files of customers on their way in
 
-Revision: 0008
+Revision: 0007
 Revises: 0006
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0008"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None

@@ -1,15 +1,15 @@
 """a customer's own page: its contacts by itself, requests for a link, who gave a consent
 
-Revision: 0009
-Revises: 0008
+Revision: 0008
+Revises: 0007
 """
 
 import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,15 +1,15 @@
 """the letter that an event is about
 
-Revision: 0013
-Revises: 0011
+Revision: 0011
+Revises: 0010
 """
 
 import sqlalchemy as sa
 import sqlmodel
 from alembic import op
 
-revision = "0013"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
