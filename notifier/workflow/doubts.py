@@ -88,7 +88,8 @@ def decide(session: Session, ref: str, action: str, reason: str, *, actor: Actor
     row.absent_at, row.due_at, row.last_words = None, now, reason.strip()[:500]
     # The move is the system's, as every move of a letter; who decided it stands in an entry of its own.
     audit.move_batch(session, [BatchMove(row, action, now, words=row.last_words)], actor=system(actor.door), now=now)
-    audit.note(session, f"{action}_letter", "delivery", row.ref, actor=actor, now=now, reason=reason.strip()[:500])
+    audit.note(session, "requeue_letter" if action == "requeue" else "cancel_letter", "delivery", row.ref, actor=actor,
+               now=now, reason=reason.strip()[:500])
     if action == "cancel":
         notices.failed(session, [row], actor=system(actor.door), now=now)
     return row

@@ -8,12 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlmodel import select
 
 from notifier import clock, processes
+from notifier.domain.people import Door, Role
 from notifier.house import House
 from notifier.jobs import deliver, sweep
-from notifier.tables import AuditDetail
-from notifier.workflow import lanes
+from notifier.tables import AuditDetail, Delivery
+from notifier.workflow import audit, deliveries, doubts, lanes, people
+from notifier.workflow.audit import BatchMove
 from notifier.workflow.objections import Filing, file
 from tests import factory
 from tests.cli.conftest import Run, Said, prove_reply, vouch
@@ -414,6 +417,22 @@ def test_without_a_contact_doctor_says_that_announcing_is_refused(demo: Run) -> 
     said = demo("doctor", status=1).out
     assert "contact. Announcing is refused without a contact." in said
     assert "'notifier settings set organisation.legal_name …'" in said
+
+
+def test_a_letter_that_nobody_can_look_up_is_decided_on_by_a_person(demo: Run, at_work: Callable[[], House]) -> None:
+    with at_work().database.transaction() as session:
+        paul = people.actor_for(people.by_email(session, "paul@processor.example"), Door.CLI)
+        deliveries.to_staff(session, "staff_events_unreadable", "provider_post", 1, Role.OPS, now=clock.now())
+        row = session.exec(select(Delivery)).one()
+        for action in ("claim", "doubt"):
+            audit.move_batch(session, [BatchMove(row, action, clock.now())], actor=factory.SYSTEM, now=clock.now())
+    assert "cannot be moved" in demo("notices", "settle-letter", row.ref, "--again", "--reason", "Asked.", *OLGA,
+                                     status=1).err
+    with at_work().database.transaction() as session:
+        doubts.strand(session, row.ref, "No key.", actor=paul, now=clock.now())
+    assert "--again or --let-be" in demo("notices", "settle-letter", row.ref, "--reason", "Asked.", *OLGA, status=2).err
+    said = demo("notices", "settle-letter", row.ref, "--let-be", "--reason", "Asked.", *OLGA)
+    assert said.out == "The letter is let be.\n"
 
 
 def test_doctor_helps_before_the_first_migrate(notifier: Run) -> None:
