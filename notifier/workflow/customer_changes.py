@@ -22,7 +22,7 @@ from notifier.domain.register import slug
 from notifier.domain.sentences import N_, Sentence
 from notifier.tables import Contact, Customer, CustomerService, Service
 from notifier.tables.base import table
-from notifier.workflow import addresses, settings
+from notifier.workflow import addresses, listing, settings
 
 PART = 1000  # customers read, compared and written at a time
 COPIED = (
@@ -138,6 +138,8 @@ class Plan:
         self._session, self._check = session, check
         self.zone = ZoneInfo(settings.organisation(session).zone)
         self.today = now.astimezone(self.zone).date()
+        newest = listing.newest(session)
+        self._editions = newest.n if newest else 0
         self._terms: dict[str, Refusal | None] = {}
         self._seen: set[str] = set()
         self._done = 0
@@ -166,6 +168,8 @@ class Plan:
         if entry.ref in self._seen:
             wrong.append(rules.Fault("ref", Sentence(N_("this reference stands there twice"))))
         self._seen.add(entry.ref)
+        if entry.annex_edition is not None and not 0 <= entry.annex_edition <= self._editions:
+            wrong.append(rules.Fault("annex_edition", Sentence(N_("there is no such edition of the list"))))
         if not wrong and (refusal := self._terms_fault(entry)) is not None:
             wrong.append(_as_fault(refusal))
         contacts: dict[tuple[str, ContactRole], ContactEntry] = {}

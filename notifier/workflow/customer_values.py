@@ -77,4 +77,6 @@ def contact_entry(given: Mapping[str, Any], place: int = 1) -> ContactEntry:
 def _value(name: str, given: Any) -> Any:
     if name in _DAYS:
         return date.fromisoformat(given) if given else None
+    if name == "annex_edition":
+        return given
     return given or ("en" if name == "language" else "")

@@ -31,7 +31,7 @@ def send_for_notice(
     to = recipient(session, customer, contact_id, email)
     link = _send(session, links.CONSENT, notice.id or 0, to, customer.language, email, now)
     links.ensure(session, links.NOTICE, notice.id or 0, contact_id=link.contact_id, email=link.email, now=now)
-    _note(session, NOTICE.name, notice.uid, link, actor, now)
+    _note_sent(session, NOTICE.name, notice.uid, link, actor, now)
     return link
 
 
@@ -46,7 +46,7 @@ def send_for_case(session: Session, kind: str, objection: Objection, *, actor: A
     to = recipient(session, objections.customer_of(session, objection), objection.contact_id, email)
     link = _send(session, kind, objection.id or 0, to, objection.language, email, now)
     links.ensure(session, links.CASE, objection.id or 0, contact_id=link.contact_id, email=link.email, now=now)
-    _note(session, OBJECTION.name, objection.ref, link, actor, now)
+    _note_sent(session, OBJECTION.name, objection.ref, link, actor, now)
     return link
 
 
@@ -73,6 +73,6 @@ def _send(
     return link
 
 
-def _note(session: Session, subject: str, ref: str, link: Link, actor: Actor, now: datetime) -> None:
+def _note_sent(session: Session, subject: str, ref: str, link: Link, actor: Actor, now: datetime) -> None:
     audit.note(session, "send_link", subject, ref, actor=actor, now=now,
                refs={"kind": link.kind, "link": str(link.id), "contact": str(link.contact_id or "")})

@@ -43,7 +43,8 @@ from notifier.workflow.accepted import Editions
 from notifier.workflow.audience import Seat
 
 PAGE = 2000  # customers looked at together
-ACT, FREE = "owe", "free"
+ACT = "owe"
+FREE = "free"
 LIVE = (ChangeState.ANNOUNCED, ChangeState.IN_EFFECT)
 
 

@@ -154,7 +154,7 @@ def test_where_the_terms_name_the_whole_agreement_that_is_what_ends(tell: Callab
     told = tell(terms={"remedy": "whole_contract", "refund": "pro_rata"})
     path = no_agreement(told)
     assert "You may terminate the whole agreement until the end of" in words(told.client.get(path))
-    page = told.client.get(f"{path}/terminate")
+    page = told.client.get(told.fresh(path, links.TERMINATE))
     assert "given back in proportion" in words(page)
     form = forms(page)[0]
     check = told.client.post(form.action, data=form.filled(ends_on="2026-06-30"))

@@ -18,7 +18,7 @@ from notifier.domain.terms import Terms
 from notifier.tables import Contact, Customer, Service, SubProcessor
 from notifier.web.api.changes import CUSTOMER, PAGING
 from notifier.web.api.operations import Call, Operation, cursor, invalid, page
-from notifier.web.api.schema import Fault, Schema, choice, day, maybe, obj, several, text
+from notifier.web.api.schema import Fault, Schema, choice, count, day, maybe, obj, several, text
 from notifier.web.problems import Problem
 from notifier.workflow import addresses, customer_changes, customer_intake, customer_values, customers
 
@@ -52,6 +52,7 @@ _VALUES = {
     "services": several(text("A name or a slug.", longest=60), "What it buys; none means everything.", most=300),
     "agreement": text("The agreement’s name.", longest=LONGEST["agreement"]), "agreement_date": maybe(day("Its date.")),
     "clause": text("The clause that asks for notices.", longest=LONGEST["clause"]),
+    "annex_edition": maybe(count("Edition in the annex it accepted; 0: older than all; null: by its dates.")),
     "contract_start": maybe(day("When the contract begins.")), "contract_end": maybe(day("When it ends.")),
     "terms": TERMS,
     "contacts": several(obj({**_CONTACT, "order": _ORDER}, needed=("email",)),

@@ -96,6 +96,7 @@ _CUSTOMER = whole({
     "country": text("Two letters."), "subdivision": text("Canton, state or region."),
     "postal_address": text("Where it sits."), "agreement": text("The agreement."),
     "agreement_date": maybe(day("Its date.")), "clause": text("The clause that asks for notices."),
+    "annex_edition": maybe(count("The edition of the list in the annex it accepted; null: as its dates tell.")),
     "contract_start": maybe(day("When it begins.")), "contract_end": maybe(day("When it ends.")),
     "services": _list(text("A slug."), "What it buys; none means everything."),
     "terms": {"type": "object", "properties": {}, "additionalProperties": _TERM,

@@ -4,7 +4,7 @@ empty is the organisation's default."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any, get_type_hints
@@ -87,7 +87,7 @@ def edit_customer(ref: str) -> Response | Answer:
         customer = customers.get(db, ref)
     try:
         with acting() as db:
-            warned = _take(db, _entry(db, ref, customer.terms, ()))
+            warned = _take(db, replace(_entry(db, ref, customer.terms, ()), annex_edition=customer.annex_edition))
     except Refusal as refusal:
         return _form(customer, _worded(refusal))
     return done(f"/console/customers/{quote(ref)}",

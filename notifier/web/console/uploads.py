@@ -27,7 +27,8 @@ FIELDS: Mapping[str, str] = {
     "name": N_("Name"), "language": N_("Language"), "country": N_("Country"),
     "subdivision": N_("Canton, state or region"),
     "postal_address": N_("Postal address"), "agreement": N_("Agreement"), "agreement_date": N_("Date of the agreement"),
-    "clause": N_("Clause"), "contract_start": N_("Contract begins"), "contract_end": N_("Contract ends"),
+    "clause": N_("Clause"), "annex_edition": N_("Edition in the annex"),
+    "contract_start": N_("Contract begins"), "contract_end": N_("Contract ends"),
     "phone": N_("Telephone"), "position": N_("Place in the order"), "retired_at": N_("Retired"),
 }
 
