@@ -23,6 +23,7 @@ def approved(notifier: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[..., st
     monkeypatch.setattr(rolls, "PART", 2)
     monkeypatch.setattr(audience, "PAGE", 2)
     monkeypatch.setattr(announce, "BREATH", 0.001)
+    monkeypatch.setenv("NOTIFIER_ORG_CONTACT", "privacy@processor.example")
     notifier("migrate")
     (Path("var") / "demo").write_text("demo\n")
     house = open_house()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -121,7 +122,7 @@ def test_engagements_in_effect_are_listed_renewed_and_overdue_when_their_year_is
 
 
 def test_what_is_removed_is_owed_for_moved_once_and_confirmed(house: Run, tmp_path: Path) -> None:
-    today = clock.now().date()
+    today = clock.now().astimezone(ZoneInfo("Europe/Zurich")).date()
     house("changes", "propose", "--kind", "remove", "--ref", "post-ag", "--reason", "Gone.", "--start",
           today.isoformat(), *OLGA)
     for verb, who in (("submit", OLGA), ("approve", PAUL), ("announce", PAUL), ("take-effect", PAUL)):
