@@ -53,7 +53,7 @@ def test_a_letter_from_a_form_is_the_letter(kind: LetterKind) -> None:
     press, from_forms, number = Press(), 0, 0
     for language in LANGUAGES:
         facts = _facts(kind, language)
-        for name in NASTY * 3:
+        for name in NASTY * 2:
             for signed_on in DAYS:
                 number += 1
                 from_forms += _same(press, _for(facts, name, NASTY[number % len(NASTY)], signed_on, number))

@@ -85,11 +85,12 @@ def test_failures_that_are_not_in_a_row_never_shut_it(house: House) -> None:
 
 @pytest.mark.parametrize("rounds", [1, 3, 12])
 def test_a_lane_that_goes_on_failing_is_tried_for_ever_with_longer_rests(house: House, rounds: int) -> None:
-    at = NOW
+    at, known = NOW, [int(pause.total_seconds()) for pause in lanes.PAUSES]
     for _ in range(lanes.BREAKS_AFTER + rounds):
         note(house, at, trouble="cut")
-        rest = next(n for n in range(700) if room(house, at + timedelta(seconds=n)))
-        assert 0 < rest <= lanes.PAUSES[-1].total_seconds()
+        assert room(house, at) == 0
+        rest = next(n for n in known if room(house, at + timedelta(seconds=n)))
+        assert room(house, at + timedelta(seconds=rest - 1)) == 0
         at += timedelta(seconds=rest)
 
 

@@ -11,12 +11,13 @@ from sqlmodel import col, select
 from notifier import clock
 from notifier.domain import proof
 from notifier.domain.changes import ChangeKind
+from notifier.domain.letters import Facts
 from notifier.domain.people import Actor, Door, Kind
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import ChangeState, DeliveryState, NoticeState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
-from notifier.mail import render
+from notifier.mail import forms
 from notifier.mail.transport import Verdict
 from notifier.tables import Delivery, Notice
 from notifier.workflow import (
@@ -219,14 +220,14 @@ def test_a_letter_in_doubt_whose_notice_was_taken_back_is_cancelled_and_holds_up
 
 def test_a_letter_that_cannot_be_written_fails_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     _announced(house)
-    inner = render.render
+    inner = forms.Press.print
 
-    def broken(facts: object) -> object:
-        if getattr(facts, "to_email", "") == "a@alpha.example":
+    def broken(press: forms.Press, facts: Facts) -> forms.Printed:
+        if facts.to_email == "a@alpha.example":
             raise RuntimeError("a hole in the template")
-        return inner(facts)  # type: ignore[arg-type]
+        return inner(press, facts)
 
-    monkeypatch.setattr(render, "render", broken)
+    monkeypatch.setattr(forms.Press, "print", broken)
     transport = _send(house)
     assert "b@alpha.example" in [m.to_email for m in transport.handed]
     with house.database.reading() as session:
