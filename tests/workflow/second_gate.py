@@ -19,6 +19,7 @@ from tests.domain import second_window
 
 SEAT = ("CH", "ZH")
 HOME = "Europe/Zurich"
+REMINDER_DAYS = 7
 
 
 @dataclass
@@ -91,6 +92,18 @@ def last_day(case: Case, now: datetime, start: date | None) -> int | None:
     if case.terms["window_runs"] == "until_start":
         return second_window.last_before(_enough(case, day), start.toordinal() if start else None)
     return max(last, *(promise(case, letter.sent)[1] for letter in case.letters if letter.sent <= now))
+
+
+def reminds(case: Case, now: datetime, start: date | None) -> bool:
+    """Whether this is a time to remind of the window's end: from nine in the morning of the day that lies so many days
+    before its last one, unless that is no later than the receipt. Nobody who has acted, or whose yes counts alone."""
+    proof, last = received(case, now), last_day(case, now, start)
+    if proof is None or last is None or case.terms["authorisation"] == "specific" or (case.acted and case.acted <= now):
+        return False
+    day, zone = last - REMINDER_DAYS, case.terms["zone"]
+    fresh = day <= _window(case, proof, case.terms["receipt_rule"] == "business_hours")[0]
+    due = second_window.local_day_and_second(now.timestamp(), zone) >= (day, 9 * 3600)
+    return due and not fresh and now < second_window.end_of(last, zone)
 
 
 def blocked(case: Case, now: datetime, start: date | None) -> dict[str, int | None]:

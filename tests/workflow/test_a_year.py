@@ -1,6 +1,6 @@
 """A year, day by day: five changes, two hundred customers with terms of every kind, letters that arrive, come back or
-are answered late. Who is clear, who is held by what, and who is released on which day is compared with a second
-implementation that knows neither tables nor states (`second_gate`)."""
+are answered late. Who is clear, who is held by what, and who is released and reminded on which day is compared with a
+second implementation that knows neither tables nor states (`second_gate`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from notifier.domain.people import Actor
 from notifier.domain.states import ChangeState
 from notifier.house import House
 from notifier.tables import Change, Contact, Customer, Delivery, Notice, NoticeChange
-from notifier.workflow import announcements, changes, consents, notices, releases, starts, verify
+from notifier.workflow import announcements, changes, consents, notices, releases, reminders, starts, verify
 from notifier.workflow.customers import ContactEntry, CustomerEntry
 from tests import factory
 from tests.workflow import second_gate
@@ -41,6 +41,7 @@ class Told:
     start: date | None
     cases: dict[str, Case] = field(default_factory=dict)
     released: dict[str, date] = field(default_factory=dict)
+    reminded: set[str] = field(default_factory=set)
     seen: dict[str, set[str]] = field(default_factory=dict)  # what was in whose way when both were last asked
     events: list[tuple[datetime, str, str, int]] = field(default_factory=list)  # when, what, whose, which letter
 
@@ -88,6 +89,7 @@ class Year:
         for told in self.told:
             self.happen(told, noon)
             self.clock(told, noon)
+        self.remind(noon)
         if n % 41 == 7:
             self.compare_blockers(noon)
 
@@ -201,6 +203,21 @@ class Year:
                 starts.move_start(session, told.ref, fixed, "It takes longer.", actor=self.people[1], now=noon)
                 told.start = fixed
 
+    def remind(self, noon: datetime) -> None:
+        """Who is reminded today of a window about to end, in both; nobody twice."""
+        expected = {(told.ref, ref) for told in self.told for ref, case in told.cases.items()
+                    if ref not in told.reminded and second_gate.reminds(case, noon, told.start)}
+        with self.house.database.transaction() as session:
+            reminders.remind(session, actor=factory.SYSTEM, now=noon)
+            found = set(session.exec(
+                select(Change.ref, Customer.ref)
+                .join(NoticeChange, col(NoticeChange.change_id) == col(Change.id))
+                .join(Notice, col(Notice.id) == col(NoticeChange.notice_id))
+                .join(Customer, col(Customer.id) == col(Notice.customer_id)).where(Notice.reminded_at == noon)))
+        assert found == expected, (noon, found ^ expected)
+        for told in self.told:
+            told.reminded |= {ref for change, ref in found if change == told.ref}
+
     def held(self, told: Told, noon: datetime) -> dict[str, dict[str, int | None]]:
         return {ref: second_gate.blocked(case, noon, told.start) for ref, case in told.cases.items()
                 if ref not in told.released}
@@ -253,6 +270,7 @@ def test_a_year_of_gates_and_releases_is_that_of_the_second_implementation(house
         year.day(n)
     for ours, other in year.last_days():
         assert ours == other
+    assert sum(len(told.reminded) for told in year.told) > 60
     released = sum(len(told.released) for told in year.told)
     assert released > 150
     with house.database.reading() as session:
