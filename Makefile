@@ -23,7 +23,7 @@ run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, worker
 	@$(BIN)/notifier run
 
 test: $(VENV)/.test-stamp  ## every test, on SQLite and PostgreSQL (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults -n auto --dist loadscope $(ARGS)
+	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
 bench: bench-send bench-import  ## the measurements
 
