@@ -40,8 +40,6 @@ class Database:
                 pool_pre_ping=True,
                 connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC"},
             )
-            # Many rows in one INSERT: the driver's own way sends them one by one.
-            self.engine.dialect.use_insertmanyvalues_wo_returning = True
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:

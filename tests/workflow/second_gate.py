@@ -39,6 +39,7 @@ class Case:
     letters: list[Letter] = field(default_factory=list)
     acted: datetime | None = None
     yes: datetime | None = None
+    days: dict[Any, tuple[int, int]] = field(default_factory=dict)  # of receipt and the last one, once worked out
 
 
 def works(place: tuple[str, str]) -> Callable[[int], bool]:
@@ -97,11 +98,16 @@ def last_day(case: Case, now: datetime, start: date | None) -> int | None:
 def reminds(case: Case, now: datetime, start: date | None) -> bool:
     """Whether this is a time to remind of the window's end: from nine in the morning of the day that lies so many days
     before its last one, unless that is no later than the receipt. Nobody who has acted, or whose yes counts alone."""
-    proof, last = received(case, now), last_day(case, now, start)
-    if proof is None or last is None or case.terms["authorisation"] == "specific" or (case.acted and case.acted <= now):
+    proof = received(case, now)
+    if proof is None or case.terms["authorisation"] == "specific" or (case.acted and case.acted <= now):
         return False
+    known = (proof, len(case.letters), start)
+    if known not in case.days:  # asked every day
+        receipt = _window(case, proof, case.terms["receipt_rule"] == "business_hours")[0]
+        case.days[known] = receipt, last_day(case, now, start) or 0
+    receipt, last = case.days[known]
     day, zone = last - REMINDER_DAYS, case.terms["zone"]
-    fresh = day <= _window(case, proof, case.terms["receipt_rule"] == "business_hours")[0]
+    fresh = day <= receipt
     due = second_window.local_day_and_second(now.timestamp(), zone) >= (day, 9 * 3600)
     return due and not fresh and now < second_window.end_of(last, zone)
 
