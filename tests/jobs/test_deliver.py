@@ -16,8 +16,6 @@ from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, LookupFailed, Message, Outcome, Verdict
 from notifier.tables import Contact, Delivery, Notice
 from notifier.workflow import blobs, notices, verify
-from notifier.workflow.customers import ContactEntry
-from tests import factory
 from tests.factory import NOW
 
 PROVIDER = Actor(Kind.PROVIDER, Door.WEBHOOK)
@@ -46,20 +44,6 @@ class Answering:
 
     def close(self) -> None:
         pass
-
-
-@pytest.fixture
-def announced(house: House) -> House:
-    """A change announced to one customer with two notice contacts."""
-    with house.database.transaction() as session:
-        olga, paul = factory.two_people(session)
-        factory.baseline(session)
-        factory.take_in(session, factory.customer("alpha", terms={"notify": "in_order"}, contacts=(
-            ContactEntry("first@alpha.example", "Fay"), ContactEntry("second@alpha.example", "Sid", position=2))))
-        factory.announced(session, olga, paul)
-        for row in session.exec(select(Delivery).where(Delivery.kind == "staff_review_requested")):
-            session.delete(row)
-    return house
 
 
 def _send(house: House, transport: Answering, after: timedelta = timedelta()) -> int:

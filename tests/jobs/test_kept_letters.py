@@ -16,8 +16,6 @@ from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
 from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, Notice
 from notifier.workflow import blobs, deliveries, verify
-from notifier.workflow.customers import ContactEntry
-from tests import factory
 from tests.factory import NOW
 
 SENT = NOW + timedelta(minutes=3)
@@ -56,20 +54,6 @@ class Provider:
 
 def _row(session: Session, ref: str) -> Delivery:
     return session.exec(select(Delivery).where(Delivery.ref == ref)).one()
-
-
-@pytest.fixture
-def announced(house: House) -> House:
-    """A change announced to one customer with two contacts, written to in order."""
-    with house.database.transaction() as session:
-        olga, paul = factory.two_people(session)
-        factory.baseline(session)
-        factory.take_in(session, factory.customer("alpha", terms={"notify": "in_order"}, contacts=(
-            ContactEntry("first@alpha.example", "Fay"), ContactEntry("second@alpha.example", "Sid", position=2))))
-        factory.announced(session, olga, paul)
-        for row in session.exec(select(Delivery).where(Delivery.kind == "staff_review_requested")):
-            session.delete(row)
-    return house
 
 
 def _send(house: House, provider: Provider, after: timedelta = timedelta()) -> int:
