@@ -17,10 +17,11 @@ from notifier.domain.refusals import Refusal
 from notifier.house import House, at_work
 from notifier.tables import Announcement, User
 from notifier.workflow import announcements, people, rolls
+from notifier.workflow.garbage import uncollected
 
 log = logging.getLogger("notifier.announce")
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one
-BREATH = 0.05  # seconds between two parts: SQLite wakes whoever waits to write by chance alone
+BREATH = 0.1  # seconds SQLite is left to others between two parts: who waits for it looks at least so often
 JOB = "notifier.jobs.announce.proceed"
 ACTOR = system(Door.JOB)
 
@@ -41,9 +42,9 @@ def run(house: House) -> int:
         elif litter is not None:
             with house.database.transaction() as session:
                 rolls.clear(session, litter)
+            _let_others_in(house, time.monotonic())
         else:
             return done
-        time.sleep(BREATH)
     house.ring(JOB)
     return done
 
@@ -57,13 +58,13 @@ def until_made(house: House, number: int) -> Announcement:
         if announcement.made_at is not None or announcement.abandoned_at is not None:
             return announcement
         step(house, announcement)
-        time.sleep(BREATH)
 
 
 def step(house: House, announcement: Announcement) -> bool:
     """One transaction further; True when the announcement is made, or given up because it is refused by now."""
     try:
-        made = _write_or_finish(house, announcement)
+        with uncollected():
+            made = _write_or_finish(house, announcement)
     except Refusal as why:
         with house.database.transaction() as session:
             announcements.give_up(session, announcement.id or 0, why, actor=ACTOR, now=clock.now())
@@ -84,12 +85,20 @@ def _count_rows(house: House) -> None:
             session.execute(sa.text("ANALYZE notice, notice_change, delivery, link"))
 
 
+def _let_others_in(house: House, since: float) -> None:
+    """SQLite hands its one lock to whoever happens to look: it has to be free for as long as others may look away. What
+    was read `since` is time enough already where it took that long."""
+    if house.database.sqlite:
+        time.sleep(max(0.0, since + BREATH - time.monotonic()))
+
+
 def _write_or_finish(house: House, announcement: Announcement) -> bool:
     """Reads outside of any lock; then writes a part or, where the whole roll is written, makes it known."""
-    number, now = announcement.id or 0, clock.now()
+    number, now, began = announcement.id or 0, clock.now(), time.monotonic()
     with house.database.reading() as session:
         part = announcements.draft(session, announcement, now)
         roll = None if part else announcements.check(session, announcement, now)
+    _let_others_in(house, began)
     if part:
         with house.database.transaction() as session:
             announcements.write_part(session, number, part, now=clock.now())

@@ -228,14 +228,15 @@ def draft(session: Session, announcement: Announcement, now: datetime) -> list[S
 
 def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> None:
     services, today = _scope(session, concerned, now)
-    nobody, terms = [], {}
-    for seat in audience.seats(session, services, today):
-        if seat.included:
-            terms[id(seat.terms)] = seat.terms
-            nobody += [] if seat.contacts else [seat]
+    reachable, nobody, terms = audience.reachable(session), False, {}
+    for standing in audience.standings(session, services, today):
+        if standing.included:
+            terms[id(standing.terms)] = standing.terms
+            nobody = nobody or standing.customer_id not in reachable
     first = earliest(session, terms.values(), any(c.opens_window for c in concerned), now)
     refuse_early(concerned, first, audience.seats(session, services, today))
-    rolls.refuse_unreachable(nobody)
+    if nobody:
+        rolls.refuse_unreachable(audience.seats(session, services, today))
 
 
 def write_part(session: Session, number: int, part: Sequence[Seat], *, now: datetime) -> bool:

@@ -3,9 +3,7 @@ which line; then the same again as an act. Both walk the same way, so the page s
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -19,6 +17,7 @@ from notifier.domain.sentences import N_, Sentence
 from notifier.workflow import addresses, calendars, customer_changes, customer_imports, customers, register
 from notifier.workflow.customer_changes import Altered, Difference, Fault
 from notifier.workflow.customer_imports import CustomerSheet
+from notifier.workflow.garbage import uncollected
 
 MOST_SHOWN = 500  # customers a difference shows; the rest is counted
 MOST_TOLD = 200  # warnings, and faults of a refusal
@@ -69,27 +68,15 @@ _SENTENCES = ("faults", "warnings", "notes")
 
 def read(name: str, data: bytes) -> CustomerSheet:
     """The file's customers: see `customer_imports.read_customers`."""
-    with _uncollected():
+    with uncollected():
         return customer_imports.read_customers(name, data)
-
-
-@contextmanager
-def _uncollected() -> Iterator[None]:
-    """Nothing here refers to itself, so looking for what does would only cost a third of the time."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def look(session: Session, sheet: CustomerSheet, now: datetime, step: Step = lambda done: None) -> Outlook:
     """What taking the file in would do; writes nothing. `step` is told after each part how many customers it had."""
     outlook, plan = _begun(sheet), customers.comparing(session, now)
     watching = _Watch(session, sheet, outlook, step)
-    with _uncollected():
+    with uncollected():
         for entries in customer_changes.parts(customer_imports.completed(session, sheet)):
             watching(*plan.part(entries))
     return watching.ended()
@@ -104,7 +91,7 @@ def take(
     if sheet.faults and not skip_bad:
         raise refused(look(session, sheet, now).faults)  # told with what only shows beside what is stored
     watching = _Watch(session, sheet, _begun(sheet), step)
-    with _uncollected():
+    with uncollected():
         customers.upsert(session, customer_imports.completed(session, sheet), actor=actor, now=now, watch=watching)
     ended = watching.ended()
     if ended.faults and not skip_bad:

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from itertools import islice
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -37,10 +39,12 @@ from notifier.tables import (
     NoticeChange,
 )
 from notifier.tables.base import table
+from notifier.tables.bulk import insert_each
 from notifier.workflow import audience, deliveries, notices, written
-from notifier.workflow.audience import Seat
+from notifier.workflow.audience import Seat, Standing
 
-PART = 2000  # customers a transaction writes: some tenths of a second, in which other writers wait
+Each = TypeVar("Each", Seat, Standing)
+PART = 4000  # customers a transaction writes: some tenths of a second, in which other writers wait
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,8 @@ def written_up_to(session: Session, number: int) -> int:
     ) or 0
 
 
-def parts(seats: Iterable[Seat]) -> Iterator[list[Seat]]:
-    """The seats in parts of PART."""
+def parts(seats: Iterable[Each]) -> Iterator[list[Each]]:
+    """The seats, or standings, in parts of PART."""
     left = iter(seats)
     while part := list(islice(left, PART)):
         yield part
@@ -105,24 +109,20 @@ def write(
     if reachable:
         refuse_unreachable(part)
     number, owed = announcement.id or 0, [seat for seat in part if seat.included]
-    _insert(session, AudienceRow, [
-        {"announcement_id": number, "customer_id": s.customer.id, "included": s.included, "why": str(s.why)}
-        for s in part
-    ])
+    insert_each(session, table(AudienceRow), ("customer_id", "included", "why"),
+                [(s.customer.id, s.included, str(s.why)) for s in part], alike={"announcement_id": number})
     plain = {id(seat.terms): seat.terms for seat in owed}  # customers of equal terms share one value
-    plain_terms = {key: terms.to_json() for key, terms in plain.items()}
-    _insert(session, Notice, [
-        {"uid": str(uuid4()), "announcement_id": number, "customer_id": s.customer.id, "state": NOTICE.initial,
-         "terms": plain_terms[id(s.terms)], "opens_window": opens_window, "given_by": "", "created_at": now}
-        for s in owed
-    ])
+    texts = {key: json.dumps(terms.to_json()) for key, terms in plain.items()}
+    insert_each(
+        session, table(Notice), ("uid", "customer_id", "terms"),
+        [(uid, s.customer.id, texts[id(s.terms)]) for uid, s in zip(_uuids(len(owed)), owed, strict=True)],
+        alike={"announcement_id": number, "state": NOTICE.initial, "opens_window": opens_window, "given_by": "",
+               "created_at": now})
     if letters:
-        _insert(session, Delivery, list(_letters(session, announcement, owed, now)))
+        _owe_letters(session, announcement, owed, now)
 
 
-def _letters(
-    session: Session, announcement: Announcement, owed: Sequence[Seat], now: datetime
-) -> Iterator[dict[str, Any]]:
+def _owe_letters(session: Session, announcement: Announcement, owed: Sequence[Seat], now: datetime) -> None:
     if not owed:
         return
     ids: dict[int, int] = dict(session.execute(
@@ -130,20 +130,24 @@ def _letters(
             col(Notice.announcement_id) == announcement.id,
             sa.between(col(Notice.customer_id), owed[0].customer.id, owed[-1].customer.id))
     ).all())
-    fresh = {"kind": notices.letter_of(announcement), "subject_kind": "notice", "attempt": 1, "words": "",
-             "state": DELIVERY.initial, "created_at": now, "due_at": None, "tries": 0, "lease": "", "transport": "",
-             "provider_id": "", "provider_uuid": "", "letter_sha256": "", "last_words": ""}
-    for seat in owed:
-        for contact in seat.contacts:
-            yield {**fresh, "ref": str(uuid4()), "subject_id": ids[seat.customer.id],
-                   "notice_id": ids[seat.customer.id], "contact_id": contact.id, "to_email": contact.email,
-                   "to_name": contact.name, "language": seat.customer.language}
+    uuids = _uuids(sum(len(seat.contacts) for seat in owed))
+    insert_each(
+        session, table(Delivery),
+        ("ref", "subject_id", "notice_id", "contact_id", "to_email", "to_name", "language"),
+        [(next(uuids), ids[customer.id], ids[customer.id], contact.id, contact.email, contact.name, customer.language)
+         for customer, _, _, contacts, _ in owed for contact in contacts],
+        alike={"kind": notices.letter_of(announcement), "subject_kind": "notice", "attempt": 1, "words": "",
+               "state": DELIVERY.initial, "created_at": now, "due_at": None, "tries": 0, "lease": "", "transport": "",
+               "provider_id": "", "provider_uuid": "", "letter_sha256": "", "last_words": ""})
 
 
-def _insert(session: Session, model: Any, rows: list[dict[str, Any]]) -> None:
-    """Many rows past the unit of work, which would cost more than the database itself."""
-    if rows:
-        session.execute(sa.insert(table(model)), rows)
+def _uuids(count: int) -> Iterator[str]:
+    """So many random UUIDs (RFC 9562, version 4); `uuid.uuid4` asks the system anew for each, and takes four times as
+    long."""
+    bits = secrets.token_hex(16 * count)
+    for each in (bits[first:first + 32] for first in range(0, len(bits), 32)):
+        variant = "89ab"[int(each[16], 16) % 4]
+        yield f"{each[:8]}-{each[8:12]}-4{each[13:16]}-{variant}{each[17:20]}-{each[20:]}"
 
 
 def close(session: Session, announcement: Announcement, roll: Roll, now: datetime) -> None:
@@ -151,14 +155,15 @@ def close(session: Session, announcement: Announcement, roll: Roll, now: datetim
     number = announcement.id or 0
     announcement.audience_sha256 = roll.sha256
     announcement.included, announcement.left_out = roll.included, roll.left_out
-    session.execute(sa.insert(NoticeChange).from_select(
+    made: Any = session.execute(sa.insert(NoticeChange).from_select(
         ["notice_id", "change_id", "consent"],
         sa.select(col(Notice.id), col(AnnouncementChange.change_id), sa.literal(""))
         .join(AnnouncementChange, col(AnnouncementChange.announcement_id) == col(Notice.announcement_id))
         .where(col(Notice.announcement_id) == number).order_by(col(Notice.id), col(AnnouncementChange.change_id)),
-    ))
+    ).returning(*written.columns("notice_change"))).all()
     deliveries.release_held(session, number, now=now)
-    written.shown_before(session, number, roll.rows)
+    told = written.digest([sorted(made, key=itemgetter(0))])
+    written.shown_before(session, number, {**roll.rows, "notice_change": told})
 
 
 def of(seats: Sequence[Seat]) -> Roll:
@@ -180,33 +185,45 @@ def checked(session: Session, announcement: Announcement, services: Iterable[str
     data = fingerprint(session)
     hashed, included, count, changed = _Hash(), 0, 0, 0
     terms: dict[int, Terms] = {}
-    for part in parts(audience.seats(session, frozenset(services), today)):
-        lines = _lines(session, announcement.id or 0, part)
-        for seat in part:
-            line = lines.get(seat.customer.id)
-            if line is None:
+    same: dict[tuple[int, str], bool] = {}
+    for part in parts(audience.standings(session, frozenset(services), today)):
+        lines, frozen = _written(session, announcement.id or 0, part[0].customer_id, part[-1].customer_id)
+        for number, why, own, _ in part:
+            if number not in lines:
                 return None
-            changed += line != (str(seat.why), seat.terms if seat.included else None)
-            hashed.add(seat.customer.id, seat.included, str(seat.why))
-            included, count = included + seat.included, count + 1
-            if seat.included:
-                terms[id(seat.terms)] = seat.terms
+            owed = why in rules.INCLUDED
+            changed += lines[number] != why or not _still(same, own if owed else None, frozen.get(number))
+            hashed.add(number, owed, str(why))
+            included, count = included + owed, count + 1
+            if owed:
+                terms[id(own)] = own
     if changed:
         raise Refusal("roll_changed", count=changed)
     rows = {name: written.shown(session, name, announcement.id or 0) for name in ("notice", "delivery")}
     return Roll(hashed.hex(), included, count - included, frozenset(terms.values()), data, rows)
 
 
-def _lines(session: Session, number: int, part: Sequence[Seat]) -> dict[int, tuple[str, Terms | None]]:
-    rows = session.execute(
-        sa.select(col(AudienceRow.customer_id), col(AudienceRow.why), sa.cast(col(Notice.terms), sa.Text))
-        .join(Notice, sa.and_(col(Notice.announcement_id) == number,
-                              col(Notice.customer_id) == col(AudienceRow.customer_id)), isouter=True)
-        .where(col(AudienceRow.announcement_id) == number,
-               sa.between(col(AudienceRow.customer_id), part[0].customer.id, part[-1].customer.id))
-    ).all()
-    known = {terms: Terms.from_json(json.loads(terms)) for terms in {row[2] for row in rows} if terms}
-    return {customer_id: (why, known.get(terms)) for customer_id, why, terms in rows}
+def _still(same: dict[tuple[int, str], bool], own: Terms | None, copy: str | None) -> bool:
+    """Whether the terms frozen in a notice are those its customer has now (no notice: none), as read once for all pairs
+    that are the `same`: customers are many, and different terms few."""
+    if own is None or copy is None:
+        return own is None and copy is None
+    key = (id(own), copy)
+    if key not in same:
+        same[key] = Terms.from_json(json.loads(copy)) == own
+    return same[key]
+
+
+def _written(session: Session, number: int, first: int, last: int) -> tuple[dict[int, str], dict[int, str]]:
+    """Of the customers from `first` to `last`: why each is on the roll, and the terms in the notices, as they stand
+    there. Not joined: a database that has not counted the new rows yet may join each with all."""
+    def told(column: Any, row: Any) -> dict[int, str]:
+        own = sa.select(row.customer_id, column).where(
+            row.announcement_id == number, sa.between(row.customer_id, first, last))
+        rows: Any = session.execute(own).all()
+        return dict(rows)
+
+    return told(AudienceRow.why, AudienceRow), told(sa.cast(col(Notice.terms), sa.Text), Notice)
 
 
 def fingerprint(session: Session) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
+from uuid import RFC_4122, UUID
 
 import pytest
 import rfc8785
@@ -146,6 +147,27 @@ def test_a_roll_is_hashed_over_its_canonical_form(waiting: tuple[House, str, Act
         assert made.audience_sha256 == hashlib.sha256(rfc8785.dumps(plain)).hexdigest()
         assert made.audience_sha256 == rolls.roll_sha256((line.customer_id, line.why) for line in lines)
     assert rolls.roll_sha256([]) == hashlib.sha256(b"[]").hexdigest()
+
+
+def test_where_a_customer_stands_is_told_alike_with_its_seat_and_without(waiting: tuple[House, str, Actor]) -> None:
+    house, _, _ = waiting
+    with house.database.reading() as session:
+        seats = list(audience.seats(session, {"platform"}, LATER.date()))
+        standings = list(audience.standings(session, {"platform"}, LATER.date()))
+        assert [(s.customer.id, s.why, s.terms, s.services) for s in seats] == standings
+        assert {s.customer.id for s in seats if s.contacts} == audience.reachable(session)
+        assert sorted(str(s.why) for s in seats if not s.included) == ["contract_ended", "other_services"]
+
+
+def test_every_notice_and_letter_has_a_random_uuid_of_its_own(waiting: tuple[House, str, Actor]) -> None:
+    house, ref, paul = waiting
+    _begin(house, ref, paul)
+    _run(house)
+    with house.database.reading() as session:
+        names = [*session.exec(select(Notice.uid)), *session.exec(select(Delivery.ref))]
+    assert {(UUID(name).version, UUID(name).variant, str(UUID(name)) == name) for name in names} == {
+        (4, RFC_4122, True)}
+    assert len(set(names)) == len(names)
 
 
 def test_half_way_nothing_of_it_is_there_for_anybody(waiting: tuple[House, str, Actor]) -> None:

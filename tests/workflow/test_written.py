@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -43,12 +46,14 @@ PAST_THE_SESSION = {
         ("insert", "Customer"), ("update", "Customer"), ("insert", "CustomerService"), ("update", "CustomerService"),
         ("insert", "Contact"), ("update", "Contact"))},
     ("bulk.py", "update", "rows"): "what `update_each` is called for is looked at where it is called",
+    ("bulk.py", "insert", "rows"): "what `insert_each` is called for is looked at where it is called",
     ("delivery_events.py", "insert", "events"): "append-only, under the entry's Merkle root",
     ("deliveries.py", "update", "Delivery"): "how a letter goes, told by its events",
     ("mailings.py", "update", "Notice"): "told by in_bulk",
     ("register.py", "delete", "EngagementService"): "not watched",
     ("rolls.py", "insert", "NoticeChange"): "told when the announcement is shown",
-    ("rolls.py", "insert", "model"): "told when the announcement is shown",
+    ("rolls.py", "insert", "Notice"): "told when the announcement is shown",
+    ("rolls.py", "insert", "Delivery"): "told when the announcement is shown",
     ("windows.py", "insert", "_w"): "told by written.made",
     ("rolls.py", "delete", "Delivery"): "of an announcement nobody has seen",
     ("rolls.py", "delete", "Notice"): "of an announcement nobody has seen",
@@ -83,7 +88,8 @@ def test_whoever_opens_a_house_has_sessions_that_tell_what_they_write() -> None:
 
 
 def test_no_statement_writes_to_a_watched_table_past_the_session_untold() -> None:
-    writing = re.compile(r"(?:sa\.|\b(?=update_each))(update|delete|insert)(?:\(|_each\(\s*\S+,)\s*(?:table\()?(\w+)")
+    writing = re.compile(r"(?:sa\.|\b(?=(?:update|insert)_each))(update|delete|insert)(?:\(|_each\(\s*\S+,)\s*"
+                         r"(?:table\()?(\w+)")
     models = {m.class_.__name__: m.local_table for m in SQLModel._sa_registry.mappers}
     found = {
         (path.name, verb, model) for path in (ROOT / "notifier").rglob("*.py")
@@ -101,6 +107,14 @@ def test_an_act_tells_what_it_replaced_by_what(house: House) -> None:
         factory.take_in(session, factory.customer("alpha", name="Alpha Group", country="DE"))
     facts = {fact.column: (fact.before, fact.after) for fact in told(house, "customer")}
     assert facts == {"name": ("Alpha Ltd", "Alpha Group"), "country": ("", "DE")}
+
+
+@given(st.lists(st.tuples(st.integers(), st.text(), st.none() | st.booleans(), st.datetimes().map(
+    lambda moment: moment.replace(tzinfo=UTC)), st.sampled_from(Role))))
+def test_the_hash_of_inserted_rows_is_over_their_plain_json(rows: list[tuple[Any, ...]]) -> None:
+    lines = "".join(json.dumps(list(row), default=watched.plain) for row in rows)
+    ids, digest = written.digest([rows[:2], rows[2:]])
+    assert (ids, digest) == ([row[0] for row in rows], hashlib.sha256(lines.encode()).hexdigest())
 
 
 def test_a_mass_act_stays_a_short_entry(house: House) -> None:
