@@ -126,9 +126,9 @@ def _owe_letters(session: Session, announcement: Announcement, owed: Sequence[Se
     if not owed:
         return
     ids: dict[int, int] = dict(session.execute(
-        sa.select(col(Notice.customer_id), col(Notice.id)).where(
-            col(Notice.announcement_id) == announcement.id,
-            sa.between(col(Notice.customer_id), owed[0].customer.id, owed[-1].customer.id))
+        sa.select(_n.customer_id, _n.id).where(
+            _n.announcement_id == announcement.id,
+            sa.between(_n.customer_id, owed[0].customer.id, owed[-1].customer.id))
     ).all())
     uuids = _uuids(sum(len(seat.contacts) for seat in owed))
     insert_each(
@@ -155,11 +155,11 @@ def close(session: Session, announcement: Announcement, roll: Roll, now: datetim
     number = announcement.id or 0
     announcement.audience_sha256 = roll.sha256
     announcement.included, announcement.left_out = roll.included, roll.left_out
-    made: Any = session.execute(sa.insert(NoticeChange).from_select(
+    made = session.execute(sa.insert(table(NoticeChange)).from_select(
         ["notice_id", "change_id", "consent"],
-        sa.select(col(Notice.id), col(AnnouncementChange.change_id), sa.literal(""))
-        .join(AnnouncementChange, col(AnnouncementChange.announcement_id) == col(Notice.announcement_id))
-        .where(col(Notice.announcement_id) == number).order_by(col(Notice.id), col(AnnouncementChange.change_id)),
+        sa.select(_n.id, _a.change_id, sa.literal("")).join(table(AnnouncementChange),
+                                                            _a.announcement_id == _n.announcement_id)
+        .where(_n.announcement_id == number).order_by(_n.id, _a.change_id),
     ).returning(*written.columns("notice_change"))).all()
     deliveries.release_held(session, number, now=now)
     told = written.digest([sorted(made, key=itemgetter(0))])
@@ -217,13 +217,15 @@ def _still(same: dict[tuple[int, str], bool], own: Terms | None, copy: str | Non
 def _written(session: Session, number: int, first: int, last: int) -> tuple[dict[int, str], dict[int, str]]:
     """Of the customers from `first` to `last`: why each is on the roll, and the terms in the notices, as they stand
     there. Not joined: a database that has not counted the new rows yet may join each with all."""
-    def told(column: Any, row: Any) -> dict[int, str]:
+    def told(column: sa.ColumnElement[Any], row: Any) -> dict[int, str]:
         own = sa.select(row.customer_id, column).where(
             row.announcement_id == number, sa.between(row.customer_id, first, last))
-        rows: Any = session.execute(own).all()
-        return dict(rows)
+        return dict(session.execute(own).all())
 
-    return told(AudienceRow.why, AudienceRow), told(sa.cast(col(Notice.terms), sa.Text), Notice)
+    return told(_r.why, _r), told(sa.cast(_n.terms, sa.Text), _n)
+
+
+_n, _r, _a = (table(model).c for model in (Notice, AudienceRow, AnnouncementChange))
 
 
 def fingerprint(session: Session) -> str:

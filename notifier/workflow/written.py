@@ -307,21 +307,27 @@ def columns(table: str) -> list[Any]:
 
 
 def digest(pages: Iterable[Iterable[Sequence[Any]]]) -> tuple[list[int], str]:
-    """The ids of rows of these `columns`, given in order of their ids, and the SHA-256 over them."""
+    """The ids of rows of these `columns`, given in order of their ids, and the SHA-256 over each row's JSON."""
     ids: list[int] = []
     hashed = hashlib.sha256()
     for page in pages:
-        lines = []
-        for row in page:
-            ids.append(row[0])
-            lines.append(f"[{', '.join([_TEXT.get(type(value), _text)(value) for value in row])}]")
-        hashed.update("".join(lines).encode())
+        values = list(zip(*page, strict=True))
+        if values:
+            ids += values[0]
+            lines = map(", ".join, zip(*map(_as_json, values), strict=True))
+            hashed.update(f"[{']['.join(lines)}]".encode())
     return ids, hashed.hexdigest()
 
 
-_text = lru_cache(typed=True)(json.JSONEncoder(default=plain).encode)  # moments, of which a page has few
-_TEXT: Mapping[type, Callable[[Any], str]] = {int: repr, str: json.encoder.encode_basestring_ascii}
-"""As `_text`, for what rows have most: an encoder is set up for each call of its own, which takes ten times as long."""
+def _as_json(column: Sequence[Any]) -> Iterator[str]:
+    """The JSON of each value. What nearly all columns hold has a way of its own: to set up an encoder for each value
+    takes ten times as long."""
+    kinds = set(map(type, column))
+    return map(_JSON_OF.get(kinds.pop(), _json) if len(kinds) == 1 else _json, column)
+
+
+_json = lru_cache(typed=True)(json.JSONEncoder(default=plain).encode)  # cached: of moments a page has few
+_JSON_OF: Mapping[type, Callable[[Any], str]] = {int: repr, str: json.encoder.encode_basestring_ascii}
 
 
 def shown_before(session: Session, announcement_id: int, told: Mapping[str, tuple[list[int], str]]) -> None:
