@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import lru_cache
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import jinja2
@@ -93,6 +94,27 @@ def moment(value: datetime, language: str, zone: str) -> str:
     return f"{format_datetime(local, pattern, locale=_LOCALES[language])} ({zone})"
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates compiled once for all languages: they are the same code, and compiling one takes longer than filling
+    it."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[str, Any]] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """The code of a template whose source is still the same."""
+        checksum, code = self._held.get(bucket.key, ("", None))
+        if checksum == bucket.checksum:
+            bucket.code = code
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        """Keeps the code of a template."""
+        self._held[bucket.key] = bucket.checksum, bucket.code
+
+
+_compiled = _Compiled()
+
+
 @lru_cache
 def environment(language: str) -> jinja2.Environment:
     """One Jinja environment per language over all templates; HTML escapes itself, text does not.
@@ -108,12 +130,19 @@ def environment(language: str) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        bytecode_cache=_compiled,
     )
     env.install_gettext_translations(translations(language), newstyle=True)  # type: ignore[attr-defined]
     env.globals["language"] = language
-    env.filters["say"] = lambda sentence, zone="UTC": say(sentence, language, zone)
-    env.filters["day"] = lambda value: day(value, language)
-    env.filters["short_day"] = lambda value: short_day(value, language)
-    env.filters["country"] = lambda code: country(code, language)
-    env.filters["moment"] = lambda value, zone: moment(value, language, zone)
+    env.filters["say"] = _at_work(lambda sentence, zone="UTC": say(sentence, language, zone))
+    env.filters["day"] = _at_work(lambda value: day(value, language))
+    env.filters["short_day"] = _at_work(lambda value: short_day(value, language))
+    env.filters["country"] = _at_work(lambda code: country(code, language))
+    env.filters["moment"] = _at_work(lambda value, zone: moment(value, language, zone))
     return env
+
+
+def _at_work(tell: Callable[..., str]) -> Callable[..., str]:
+    """A filter that is asked whenever a template is filled, and never while it is compiled: what is compiled serves all
+    languages."""
+    return jinja2.pass_context(lambda _, *given: tell(*given))
