@@ -14,7 +14,7 @@ from pathlib import Path
 
 import holidays
 import tzdata
-from holidays.utils import list_supported_countries
+from holidays.registry import EntityLoader
 
 from notifier.domain.refusals import Refusal
 from notifier.domain.sentences import LANGUAGES, N_, Fact, Name, Sentence, Words
@@ -181,7 +181,8 @@ def _library_language(country: str, language: str) -> str | None:
 
 @lru_cache
 def _countries() -> frozenset[str]:
-    return frozenset(list_supported_countries(include_aliases=False))
+    # Asked of the registry: the library's own list of them loads the calendars of all the world.
+    return frozenset(EntityLoader.get_country_codes(include_aliases=False))
 
 
 @lru_cache
