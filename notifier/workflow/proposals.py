@@ -6,7 +6,7 @@ neither surely the same nor surely another is asked, and nothing is proposed for
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -132,8 +132,8 @@ def _match(hold: _Pairing, sheet: Sheet, different: set[tuple[str, str]]) -> lis
             like = matching.same_engagement(company, hold.old[a].activity, other, hold.new[b].value.activity,
                                             by_name_alone=by_name_alone)
             if like is not Likeness.NO:
-                ranks[a, b] = _rank(hold.old[a], hold.new[b], like)
-    for rank in (4, 3, 2):
+                ranks[a, b] = _rank(hold.old[a], hold.new[b], like, sheet.columns)
+    for rank in (5, 4, 3, 2):
         edges = [pair for pair, held in ranks.items() if held == rank and pair[0] in hold.old and pair[1] in hold.new]
         alone = by_name_alone and rank > 1
         for a, b in edges:
@@ -160,15 +160,20 @@ def _meet_plainly(hold: _Pairing, different: set[tuple[str, str]]) -> None:
             hold.meet(refs[0], rows[0])
 
 
-def _rank(before: EngagementValue, entry: Entry, like: Likeness) -> int:
-    """4 for a row that changes nothing, 3 for the same name and activity, 2 for what is sure besides, else 1."""
+def _rank(before: EngagementValue, entry: Entry, like: Likeness, columns: Collection[str]) -> int:
+    """5 for a row that says the very same, in each column of the file, 4 for one that changes nothing, 3 for the same
+    name and activity, 2 for what is sure besides, else 1."""
     if like is not Likeness.SURE:
         return 1
     if plain(before.legal_name) != plain(entry.value.legal_name) or (
         "activity" in entry.columns and plain(before.activity) != plain(entry.value.activity)
     ):
         return 2
-    return 3 if rules.differences(before, _settled(before, entry)) else 4
+    if rules.differences(before, _settled(before, entry)):
+        return 3
+    # A cell left empty says nothing, and so would fit as well to an engagement that has something there.
+    said = [name for name in columns if name != "ref"]
+    return 5 if all(_cell(name, before, entry.value) == getattr(before, name) for name in said) else 4
 
 
 def _settled(before: EngagementValue, entry: Entry) -> EngagementValue:

@@ -7,7 +7,7 @@ import io
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notifier.domain.changes import Item, kind_of, opens_window
@@ -189,7 +189,11 @@ def told(found: Proposal) -> tuple[set[frozenset[tuple[object, object]]], set[tu
     return {items(change) for change in found.changes}, {(value(q.before), value(q.row)) for q in found.questions}
 
 
+TWICE = ("Alpha Inc.", "Hosting", "CH", "Bern", "QX", "", "QX")
+
+
 @given(ROWS)
+@example([(*TWICE, "", ""), (*TWICE, "as agreed", "")])
 def test_the_same_list_again_proposes_nothing(rows: list[tuple[str, ...]]) -> None:
     again = sheet(COLUMNS, *rows)
     found = propose([v.with_(services=tuple(dict.fromkeys(v.services))) for v in again.values], again)
