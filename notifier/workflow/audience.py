@@ -18,7 +18,7 @@ from notifier.tables import Contact, Customer, CustomerService, Service
 from notifier.tables.base import table
 from notifier.workflow import deliveries, settings
 
-PAGE = 2000  # customers read at a time
+PAGE = 2000  # ids read at a time: so many customers at most
 
 
 class Member(NamedTuple):
@@ -121,13 +121,17 @@ def _pages(
         yield session.execute(query.where(sa.between(_c.id, start, after))).all()
 
 
+def _slugs(session: Session) -> dict[int, str]:
+    return dict(session.execute(sa.select(_s.id, _s.slug)).all())
+
+
 class _Decider:
     """Decides where customers stand. They are many and their cases are few, so each case is decided once."""
 
     def __init__(self, session: Session, concerned: Collection[str], today: date) -> None:
         self._session, self._concerned, self._today = session, frozenset(concerned), today
         self._base = settings.default_terms(session)
-        self._slugs: dict[int, str] = dict(session.execute(sa.select(_s.id, _s.slug)).all())
+        self._slugs = _slugs(session)
         self._terms: dict[tuple[str, str, str], Terms] = {}
         self._same: dict[Terms, Terms] = {}
         self._whys: dict[tuple[frozenset[str], date | None, date | None], Why] = {}
@@ -156,6 +160,8 @@ class _Decider:
 
     def _services_of(self, ids: tuple[int, ...]) -> frozenset[str]:
         if ids not in self._services:
+            if not self._slugs.keys() >= set(ids):  # one was made since the walk began
+                self._slugs = _slugs(self._session)
             self._services[ids] = frozenset(self._slugs[number] for number in ids)
         return self._services[ids]
 
