@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,10 @@ from notifier import paths
 if TYPE_CHECKING:
     from alembic.config import Config
 
+ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
+"""A server that has gone without a word is noticed within half a minute, and not after TCP's two hours."""
+
+RESTED = 1.0  # seconds after which a connection is asked whether it still stands
 LOCK_WAIT = 2000  # milliseconds: a page may be slow, it must not hang
 
 
@@ -37,9 +42,10 @@ class Database:
                 url,
                 hide_parameters=True,  # what people wrote, and their addresses, do not belong into a log
                 pool_size=5,
-                pool_pre_ping=True,
-                connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC"},
+                connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC", **ALIVE},
             )
+            event.listen(self.engine, "checkin", _note_rest)
+            event.listen(self.engine, "checkout", _ask_after_rest)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -57,6 +63,22 @@ class Database:
     def close(self) -> None:
         """Gives all connections back to the system."""
         self.engine.dispose()
+
+
+def _note_rest(connection: Any, record: Any) -> None:
+    record.info["rests_since"] = time.monotonic()
+
+
+def _ask_after_rest(connection: Any, record: Any, proxy: Any) -> None:
+    """A connection that has rested for a while is asked whether it still stands, and replaced where it does not. To ask
+    before each transaction, as the pool could, is a question for every fifth one that is put to the database."""
+    if time.monotonic() - record.info.get("rests_since", time.monotonic()) < RESTED:
+        return
+    try:
+        connection.execute("")
+        connection.rollback()
+    except Exception as gone:
+        raise sa.exc.InvalidatePoolError from gone
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
