@@ -16,6 +16,7 @@ from notifier.workflow import (
     announcements,
     changes,
     customers,
+    deliveries,
     evidence,
     exclusions,
     listing,
@@ -24,6 +25,7 @@ from notifier.workflow import (
     releases,
 )
 from notifier.workflow.customers import ContactEntry, CustomerEntry
+from notifier.workflow.deliveries import Claimed
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)  # Monday, 10:00 in Zürich
 START = date(2026, 5, 4)
@@ -121,3 +123,10 @@ def announced(session: Session, olga: Actor, paul: Actor, **given: object) -> Ch
     change = approved(session, olga, paul, **given)  # type: ignore[arg-type]
     announcements.announce(session, [change.ref], actor=paul, now=NOW + timedelta(minutes=2))
     return change
+
+
+def claimed(session: Session, now: datetime, transport: str = "outbox", most: int = 50) -> list[Claimed]:
+    """Letters in a worker's hands, none of them written."""
+    rows = deliveries.lock_due(session, most, transport, now=now)
+    deliveries.take(session, rows, {}, transport, actor=system(Door.JOB), now=now)
+    return rows

@@ -6,7 +6,7 @@ All dates are civil dates in `zone`, all moments aware; nothing is preformatted.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -145,6 +145,25 @@ class NoticeFacts(Envelope):
     joining: str = ""
     annex: int | None = None
     elsewhere_on: date | None = None
+
+    def told_to(self, own: Own) -> NoticeFacts:
+        """The facts of one customer's letter, out of those that many share."""
+        return replace(self, to_name=own.to_name, to_email=own.to_email, link=own.link, audit_head=own.audit_head,
+                       customer=own.customer)
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What is a customer's own in a letter that goes to many."""
+
+    to_name: str
+    to_email: str
+    link: str
+    audit_head: str
+    customer: Addressee
+
+
+NOBODYS = Own("", "", "", "", Addressee("", ""))
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import OperationalError
 
 from notifier import clock
 from notifier.domain.people import Door, system
@@ -14,7 +18,7 @@ from notifier.house import House, at_work
 from notifier.mail import transport
 from notifier.mail.forms import MOST, Press
 from notifier.mail.render import Letter
-from notifier.mail.transport import Batch, Message
+from notifier.mail.transport import Batch, Message, Verdict
 from notifier.workflow import blobs, deliveries, lanes, mailings, notices, objections
 from notifier.workflow.deliveries import Claimed, Outcome, Written
 from notifier.workflow.letters import Prepared
@@ -22,6 +26,7 @@ from notifier.workflow.links import MASK
 from notifier.workflow.mailings import Common, Mailing
 
 log = logging.getLogger("notifier.deliver")
+PATIENCE = 10.0  # seconds to wait, at the end, for a batch that is being written
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one: RQ costs some 5 ms a job
 ACTOR = system(Door.JOB)
 
@@ -33,16 +38,15 @@ def deliver() -> int:
 
 def run(house: House) -> int:
     """Delivers until nothing is due, the provider asks for a pause, or a minute is up."""
-    desk, began, handled = _Desk(house), time.monotonic(), 0
-    while time.monotonic() - began < MINUTE:
-        count, pause = _one_batch(desk)
-        handled += count
-        if count == 0:
-            return handled
-        if pause:
-            log.warning("the lane of %s rests", house.transport.name)
-            return handled
-    house.ring("notifier.jobs.deliver.deliver")
+    handled, until = 0, time.monotonic() + MINUTE
+    with closing(_batches(house, until)) as batches:
+        for taken in batches:
+            handled += taken.count
+            if taken.claimed and _hand_over(house, taken):
+                log.warning("the lane of %s rests", house.transport.name)
+                return handled
+    if time.monotonic() >= until:
+        house.ring("notifier.jobs.deliver.deliver")
     return handled
 
 
@@ -76,30 +80,121 @@ class _Ready:
     written: Written
 
 
-def _one_batch(desk: _Desk) -> tuple[int, bool]:
-    claimed, mailing = _claimed(desk)
-    if not claimed:
-        return len(mailing.moot), False
-    ready = _composed(desk, claimed, mailing)
-    mine = _kept(desk.house, claimed, ready)
-    answer = desk.house.transport.send([ready[row.ref].message for row in mine]) if mine else Batch(())
-    _record(desk.house, claimed, answer, {row.ref for row in claimed if row.ref not in ready})
-    return len(claimed), bool(answer.pause or answer.trouble or answer.halt)
+@dataclass(frozen=True)
+class _Taken:
+    """A batch in a worker's hands: the claimed rows, by their `ref` the letters that could be written, and how many
+    had nothing left to say. `until` is the moment its lease ends."""
+
+    claimed: Sequence[Claimed] = ()
+    ready: Mapping[str, _Ready] = field(default_factory=dict)
+    moot: int = 0
+    until: datetime | None = None
+
+    @property
+    def count(self) -> int:
+        """How many letters it settles or hands over."""
+        return len(self.claimed) + self.moot
+
+    @property
+    def messages(self) -> list[Message]:
+        """The letters to hand over."""
+        return [self.ready[row.ref].message for row in self.claimed if row.ref in self.ready]
+
+    @property
+    def sent(self) -> dict[str, tuple[Claimed, str]]:
+        """Their rows, each with its letter's SHA-256, by their `ref`."""
+        return {row.ref: (row, self.ready[row.ref].written.letter.sha256) for row in self.claimed
+                if row.ref in self.ready}
 
 
-def _claimed(desk: _Desk) -> tuple[list[Claimed], Mailing]:
-    """The next letters and what they say, in one transaction, so that what they promise is written down before any of
-    them leaves: a crash after the sending must not forget it. Letters of which nothing is left to say are cancelled."""
+def _batches(house: House, until: float) -> Generator[_Taken, None, None]:
+    """Batch after batch while letters are due, and until the moment `until` of the machine's own clock.
+
+    The next batch is claimed and written while the last one leaves: neither waits for the other. Not so on SQLite,
+    which lets one writer in at a time; nor where one claimed and never sent could not be told from one that was.
+    """
+    desk = _Desk(house)
+    if house.transport.looks and not house.database.sqlite:
+        yield from _ahead(desk, until)
+        return
+    while time.monotonic() < until and (taken := _taken(desk)).count:
+        yield taken
+
+
+def _ahead(desk: _Desk, until: float) -> Generator[_Taken, None, None]:
+    """Batches, each begun when the one before is given out. One that is not asked for any more is put back."""
+    writer = ThreadPoolExecutor(1, "letters")
+
+    def begun() -> Future[_Taken] | None:
+        return writer.submit(_taken, desk) if time.monotonic() < until else None
+
+    coming = begun()
+    try:
+        while coming is not None and (taken := coming.result()).count:
+            coming = begun()
+            yield taken
+            if coming is not None and not coming.result().count:
+                coming = begun()  # since nothing was due, an answer may have opened the lane or queued a letter
+    finally:
+        if coming is not None:
+            _not_wanted(desk.house, coming)
+        writer.shutdown(wait=False, cancel_futures=True)
+
+
+def _not_wanted(house: House, coming: Future[_Taken]) -> None:
+    """Puts a batch back that was begun and is not to leave. One whose database does not answer is left to its lease:
+    a job whose time is up must end."""
+    try:
+        why = coming.exception(PATIENCE)
+    except TimeoutError:
+        log.error("the database did not answer while the next letters were written")
+        return
+    if why is not None:
+        log.error("the next letters could not be written", exc_info=why)
+    else:
+        _put_back(house, coming.result())
+
+
+def _taken(desk: _Desk) -> _Taken:
+    """The next letters, claimed, written and kept in one transaction: a crash after the sending must not forget what
+    they say and promise. Letters of which nothing is left to say are cancelled."""
     house, now = desk.house, clock.now()
     way, held_for = house.transport, timedelta(seconds=house.settings.lease_seconds)
     with house.database.transaction() as session:
         due = deliveries.lock_due(session, way.batch, way.name, now=now)
-        mailing = mailings.prepare(session, due, house.sender, desk.common, now) if due else Mailing()
+        if not due:
+            return _Taken()
+        mailing = mailings.prepare(session, due, house.sender, desk.common, now)
+        deliveries.cancel(session, mailing.moot, actor=ACTOR, now=now)
         left = {row.ref for row in (*mailing.moot, *mailing.busy)}
         claimed = [row for row in due if row.ref not in left]
-        deliveries.cancel(session, mailing.moot, actor=ACTOR, now=now)
-        deliveries.take(session, claimed, way.name, actor=ACTOR, now=now, held_for=held_for)
-    return claimed, mailing
+        ready = _composed(desk, claimed, mailing)
+        deliveries.take(session, claimed, {ref: one.written for ref, one in ready.items()}, way.name, actor=ACTOR,
+                        now=now, held_for=held_for)
+    for one in ready.values():
+        one.written.letter.mark_stored()
+    return _Taken(claimed, ready, len(mailing.moot), now + held_for)
+
+
+def _hand_over(house: House, taken: _Taken) -> bool:
+    """Sends a batch, outside any transaction, and writes down what became of it; whether the lane has to rest."""
+    if taken.until is None or clock.now() >= taken.until:
+        _put_back(house, taken)  # held up for longer than its lease, its letters may be in somebody else's hands
+        return False
+    messages = taken.messages
+    answer = house.transport.send(messages) if messages else Batch(())
+    _record(house, taken, answer)
+    if answer.halt or answer.trouble:
+        log.error("letters wait: %s", answer.halt or answer.trouble)
+    if answer.outcomes and house.counts_outbox:
+        _count_as_delivered(house, taken.claimed)
+    return bool(answer.pause or answer.trouble or answer.halt)
+
+
+def _put_back(house: House, taken: _Taken) -> None:
+    """Letters that were claimed and are known not to have left wait in the queue again."""
+    if taken.claimed:
+        _record(house, taken, transport.alike(taken.messages, Verdict.HELD, "", ""), asked=False)
 
 
 def _composed(desk: _Desk, claimed: Sequence[Claimed], mailing: Mailing) -> dict[str, _Ready]:
@@ -115,7 +210,7 @@ def _composed(desk: _Desk, claimed: Sequence[Claimed], mailing: Mailing) -> dict
 
 
 def _compose(desk: _Desk, row: Claimed, prepared: Prepared) -> _Ready:
-    printed, held = desk.press.print(prepared.facts), desk.house.settings
+    printed, held = desk.press.print(prepared.facts, prepared.own), desk.house.settings
     said = printed.letter
     message = Message(
         ref=row.ref, to_email=row.to_email, to_name=row.to_name, subject=said.subject, text=said.text,
@@ -129,37 +224,41 @@ def _compose(desk: _Desk, row: Claimed, prepared: Prepared) -> _Ready:
     return _Ready(message, Written(letter, prepared.promised_last_day))
 
 
-def _kept(house: House, claimed: Sequence[Claimed], ready: Mapping[str, _Ready]) -> list[Claimed]:
-    """Keeps the letters before any of them leaves, so that a worker that dies over the sending leaves no letter whose
-    text nobody knows. Returns the rows still held by this worker: only those may be sent."""
-    with house.database.transaction() as session:
-        return deliveries.keep(session, [row for row in claimed if row.ref in ready],
-                               {ref: one.written for ref, one in ready.items()}, now=clock.now())
-
-
-def _record(house: House, claimed: Sequence[Claimed], answer: Batch, unwritten: Collection[str]) -> None:
+def _record(house: House, taken: _Taken, answer: Batch, *, asked: bool = True) -> None:
+    """Writes down what became of a batch; what the answer says of the lane too, where the provider was `asked`."""
     now = clock.now()
     outcomes = [
         Outcome(o.ref, str(o.verdict), o.provider_id, o.provider_uuid, f"{o.code} {o.words}".strip())
         for o in answer.outcomes
     ]
     outcomes += [
-        Outcome(ref, "refused", words="This letter could not be written; see the log of the worker.")
-        for ref in sorted(unwritten)
+        Outcome(row.ref, "refused", words="This letter could not be written; see the log of the worker.")
+        for row in taken.claimed if row.ref not in taken.ready
     ]
-    lost = sorted({row.notice_id for row in claimed if row.notice_id and row.ref in _refused(outcomes)})
+    for tries_left in (2, 1, 0):
+        try:
+            _write_down(house, taken, answer, outcomes, asked, now)
+            return
+        except OperationalError:  # somebody else's lock, a server that starts anew: what left must not be forgotten
+            if not tries_left:
+                raise
+            log.warning("what became of %d letters is written down once more", len(outcomes), exc_info=True)
+            time.sleep(1)
+
+
+def _write_down(
+    house: House, taken: _Taken, answer: Batch, outcomes: Sequence[Outcome], asked: bool, now: datetime
+) -> None:
+    lost = sorted({row.notice_id for row in taken.claimed if row.notice_id and row.ref in _refused(outcomes)})
     with house.database.transaction() as session:
         for notice_id in lost:
             notices.lock(session, notice_id)  # before its deliveries, as everybody else does
-        refused = deliveries.record(session, claimed[0].lease, outcomes, actor=ACTOR, now=now)
+        refused = deliveries.record(session, taken.claimed[0].lease, outcomes, sent=taken.sent, actor=ACTOR, now=now)
         notices.failed(session, refused, actor=ACTOR, now=now)
-        if answer.outcomes:
+        # A lane that fails lets letters through one by one: behind a whole batch it was open, and stays so.
+        if asked and answer.outcomes and (len(taken.claimed) == 1 or answer.pause or answer.trouble or answer.halt):
             lanes.note(session, house.transport.name, pause=answer.pause, trouble=answer.trouble, halt=answer.halt,
                        actor=ACTOR, now=now)
-    if answer.halt or answer.trouble:
-        log.error("letters wait: %s", answer.halt or answer.trouble)
-    if house.counts_outbox:
-        _count_as_delivered(house, claimed)
 
 
 def _refused(outcomes: Sequence[Outcome]) -> set[str]:

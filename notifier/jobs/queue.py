@@ -31,8 +31,8 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.own_pages.answer": DESK,
 }
 
-# Seconds; more than a job's minute and the slowest call to a provider together: by SMTP that is a run of 20 seconds,
-# and for its last letter three replies of 15 and a verdict of 45.
+# Seconds; more than a job's minute and the slowest call to a provider together (by Mailjet two calls of half a minute):
+# by SMTP that is a run of 20 seconds, and for its last letter three replies of 15 and a verdict of 45.
 JOB_TIMEOUT = 200
 TIMEOUTS = {"notifier.jobs.imports.proceed": 900}  # a hundred thousand customers are one transaction
 FAILURE_TTL = 24 * 3600  # seconds a failed job can be looked at; RQ's default is a year

@@ -131,12 +131,13 @@ class Mailjet:
     def _item(self, message: Message) -> dict[str, Any]:
         if "\n" in message.subject or "\r" in message.subject:
             raise ValueError("The subject holds a line break.")
+        text, html = message.bodies
         item: dict[str, Any] = {
             "From": _mailbox(message.from_name, message.from_email),
             "To": [_mailbox(message.to_name, message.to_email)],
             "Subject": message.subject,
-            "TextPart": message.text,
-            "HTMLPart": message.html,
+            "TextPart": text,
+            "HTMLPart": html,
             "CustomID": message.ref,
             "TrackOpens": "disabled",
             "TrackClicks": "disabled",

@@ -152,26 +152,32 @@ def fold_line(line: str) -> str:
     """One line of a text part, folded into as many as it needs."""
     if len(line) <= WIDTH:
         return line.rstrip()
-    mark = _LINE_MARK.match(line)
-    first = mark.group() if mark else ""
-    hang = 2 if first.isspace() else 0
-    rest = first if first.startswith(">") else " " * (len(first) + hang)
+    first, rest = hanging(line)
     words = line[len(first):]
-    if not _odd(words):
-        return _wrapped(words, first, rest)
+    if not odd(words):
+        return wrapped(words, first, rest)
     folded = textwrap.wrap(words, WIDTH, initial_indent=first, subsequent_indent=rest, break_long_words=False,
                            break_on_hyphens=False)
     return "\n".join(folded or [first.rstrip()])
 
 
+def hanging(line: str) -> tuple[str, str]:
+    """What a line begins with, and what the lines begin with into which it is folded."""
+    mark = _LINE_MARK.match(line)
+    first = mark.group() if mark else ""
+    hang = 2 if first.isspace() else 0
+    return first, first if first.startswith(">") else " " * (len(first) + hang)
+
+
 _LINE_MARK = re.compile(r"(?:> ?)?\s*(?:- )?")
 
 
-# Anything else than single blanks between words: textwrap has rules for that.
-_odd = re.compile(r"^ | $|  |[^\S ]|^$").search
+odd = re.compile(r"^ | $|  |[\t\n\x0b\x0c\r]|(?<![^ ])[^\S ]+(?![^ ])").search
+"""Finds anything else than single blanks between words, or a word of nothing but other blanks: textwrap has rules for
+that. A blank that must not be broken at, as French has them before a colon, is a part of its word."""
 
 
-def _wrapped(words: str, first: str, rest: str) -> str:
+def wrapped(words: str, first: str, rest: str) -> str:
     """What textwrap makes of words with single blanks between them, in a tenth of the time."""
     lines = [_at_most(WIDTH - len(first)).match(words).group()]  # type: ignore[union-attr]
     lines += _at_most(WIDTH - len(rest)).findall(words, len(lines[0]))

@@ -14,7 +14,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 
 import idna
@@ -44,13 +44,18 @@ class Message:
     from_name: str
     reply_to: str
 
+    @cached_property
+    def bodies(self) -> tuple[orjson.Fragment, orjson.Fragment]:
+        """Text and HTML as JSON: they are most of a letter, and go into what is kept of it and what is handed over."""
+        return orjson.Fragment(orjson.dumps(self.text)), orjson.Fragment(orjson.dumps(self.html))
+
 
 def frozen(message: Message) -> bytes:
     """A letter as it is kept: JSON of all that is handed over but for its address, members in order."""
+    text, html = message.bodies
     return orjson.dumps({
         "from": {"email": message.from_email, "name": message.from_name}, "headers": message.headers,
-        "html": message.html, "ref": message.ref, "reply_to": message.reply_to, "subject": message.subject,
-        "text": message.text,
+        "html": html, "ref": message.ref, "reply_to": message.reply_to, "subject": message.subject, "text": text,
     })
 
 

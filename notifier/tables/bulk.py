@@ -2,13 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.visitors import InternalTraversal
 from sqlmodel import Session
+
+
+class Among(sa.ColumnElement[bool]):
+    """Whether a column's value is one of many, given as the list `name`. PostgreSQL takes them in one piece: where each
+    is a parameter, its driver reads the statement anew for every batch."""
+
+    __visit_name__ = "among"
+    _traverse_internals: Any = [  # noqa: RUF012 (as SQLAlchemy declares it)
+        ("column", InternalTraversal.dp_clauseelement), ("name", InternalTraversal.dp_string)]
+    inherit_cache = True
+    type = sa.Boolean()
+
+    def __init__(self, column: sa.ColumnElement[Any], name: str) -> None:
+        self.column, self.name = column, name
+
+    def self_group(self, against: Any = None) -> Any:
+        """As it is: no column of truth values, which SQLite would be asked to compare with 1."""
+        return self
+
+
+@compiles(Among)
+def _listed(clause: Among, compiler: Any, **more: Any) -> Any:
+    return compiler.process(clause.column.in_(sa.bindparam(clause.name, expanding=True)), **more)
+
+
+@compiles(Among, "postgresql")
+def _in_one_piece(clause: Among, compiler: Any, **more: Any) -> Any:
+    given: Any = sa.bindparam(clause.name, type_=postgresql.ARRAY(clause.column.type))
+    return compiler.process(clause.column == sa.any_(given), **more)
 
 
 def insert_each(
@@ -66,37 +98,52 @@ def _inserting(rows: sa.Table, names: tuple[str, ...], alike: tuple[str, ...]) -
 def update_each(
     session: Session, rows: sa.Table, own: Sequence[Mapping[str, Any]], *, holding: Mapping[str, Any],
     alike: Mapping[str, Any] | None = None,
-) -> int:
+) -> set[int]:
     """Writes to each row, which `own` names by its `id`, the values of its own, and those `alike` to all; only to rows
-    whose columns are as `holding` says. All of `own` have the same members. Returns how many rows were written.
+    whose columns are as `holding` says. All of `own` have the same members. Returns the ids of the rows written.
 
-    PostgreSQL takes them as arrays, in one statement: sent one by one, fifty rows cost four times as much.
+    The rows' own values go along in one piece, as arrays (PostgreSQL) or as JSON (SQLite): one by one, fifty rows cost
+    four times as much.
     """
-    arrays, names = session.get_bind().dialect.name == "postgresql", tuple(own[0])
-    shared = {f"is_{name}": value for name, value in holding.items()}
-    shared |= {f"all_{name}": value for name, value in (alike or {}).items()}
-    statement = _updating(rows, names, tuple(holding), tuple(alike or ()), arrays)
-    told: Any = [{f"own_{name}": each[name] for name in names} | shared for each in own]
-    if arrays:
-        told = {f"own_{name}": [each[name] for each in own] for name in names} | shared
-    result: Any = session.execute(statement, told)
-    return int(result.rowcount)
+    dialect, names = session.get_bind().dialect, tuple(own[0])
+    told: dict[str, Any] = {f"is_{name}": value for name, value in holding.items()}
+    told |= {f"all_{name}": value for name, value in (alike or {}).items()}
+    if dialect.name == "postgresql":
+        told |= {f"own_{name}": [each[name] for each in own] for name in names}
+    else:
+        stored = {name: _stored(rows.c[name].type, dialect) for name in names}
+        told["own"] = json.dumps([[stored[name](each[name]) for name in names] for each in own])
+    statement = _updating(rows, names, tuple(holding), tuple(alike or ()), dialect.name == "postgresql")
+    return set(session.connection().execute(statement, told).scalars())
+
+
+def _stored(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any]:
+    """How SQLite keeps a value of this type: numbers as they are, all else as text."""
+    process = kind.dialect_impl(dialect).bind_processor(dialect)
+    return process or (lambda value: value)
 
 
 @lru_cache
 def _updating(
     rows: sa.Table, names: tuple[str, ...], holding: tuple[str, ...], alike: tuple[str, ...], arrays: bool
-) -> sa.Update:
-    def bound(prefix: str, name: str, array: bool = False) -> Any:
-        kind = rows.c[name].type
-        return sa.bindparam(f"{prefix}_{name}", type_=postgresql.ARRAY(kind) if array else kind)
+) -> Any:
+    def bound(prefix: str, name: str) -> Any:
+        return sa.bindparam(f"{prefix}_{name}", type_=rows.c[name].type)
 
-    own: Any = {name: bound("own", name) for name in names}
-    if arrays:
-        columns = [sa.column(name, rows.c[name].type) for name in names]
-        given = sa.func.unnest(*(bound("own", name, True) for name in names)).table_valued(*columns)
-        own = given.render_derived(name="given").c
+    own = _from_arrays(rows, names) if arrays else _from_json(names)
     written = {name: own[name] for name in names if name != "id"} | {name: bound("all", name) for name in alike}
-    return sa.update(rows).where(
-        rows.c.id == own["id"], *(rows.c[name] == bound("is", name) for name in holding)
-    ).values(written)
+    held = [rows.c[name] == bound("is", name) for name in holding]
+    if not arrays:
+        held = [sa.func.likely(each) for each in held]  # or SQLite would find the rows by these, and not by their ids
+    return sa.update(rows).where(rows.c.id == own["id"], *held).values(written).returning(rows.c.id)
+
+
+def _from_arrays(rows: sa.Table, names: tuple[str, ...]) -> Any:
+    arrays = [sa.bindparam(f"own_{name}", type_=postgresql.ARRAY(rows.c[name].type)) for name in names]
+    columns = [sa.column(name, rows.c[name].type) for name in names]
+    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="given").c
+
+
+def _from_json(names: tuple[str, ...]) -> Mapping[str, Any]:
+    given = sa.func.json_each(sa.bindparam("own", type_=sa.Text)).table_valued("value", name="given")
+    return {name: sa.func.json_extract(given.c.value, f"$[{place}]") for place, name in enumerate(names)}

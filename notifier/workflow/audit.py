@@ -1,8 +1,8 @@
 """The one door through which states move, and the chained log every act leaves.
 
-`move` and `move_batch` are the only code that writes a state column of a stored row (tests/test_house.py
-holds it). Entries collect in the session and are chained just before the commit, so that the lock on the
-chain's head is always the last one a transaction takes: writers cannot deadlock over it.
+`move`, `move_batch` and `move_leased` are the only code that writes a state column of a stored row
+(tests/test_house.py holds it). Entries collect in the session and are chained just before the commit, so that
+the lock on the chain's head is always the last one a transaction takes: writers cannot deadlock over it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -200,6 +199,31 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     steps = _Steps(session, actor)
     events = [_move_one(steps, one, batch, now) for one in moves]
     steps.take()
+    _tell_of(session, moves, events, actor, now)
+
+
+def move_leased(
+    session: Session, moves: Sequence[BatchMove], lease: str, *, actor: Actor, now: datetime
+) -> set[int]:
+    """As `move_batch`, for moves by one action of deliveries that a worker holds by this lease. One that is held by it
+    no more, or that was moved meanwhile, stays as it is and nothing is told of it; returns the ids of those that
+    moved."""
+    if not moves:
+        return set()
+    legal = DELIVERY.find(moves[0].delivery.state, moves[0].action)
+    assert legal is not None
+    permit(legal, actor)
+    own = {one.delivery.id: one.also or {} for one in moves}
+    moved = _write(session, table(Delivery), legal, own, {"lease": lease})
+    batch, left = str(uuid4()), [one for one in moves if one.delivery.id in moved]
+    if left:
+        _tell_of(session, left, [_event(one, batch, now, (legal.source, legal.target)) for one in left], actor, now)
+    return moved
+
+
+def _tell_of(
+    session: Session, moves: Sequence[BatchMove], events: Sequence[dict[str, Any]], actor: Actor, now: datetime
+) -> None:
     delivery_events.write(session, events)
     said = [
         {"key": event["key"], "delivery_id": event["delivery_id"], "words": one.words[:500], "raw": one.raw}
@@ -210,19 +234,25 @@ def move_batch(session: Session, moves: Sequence[BatchMove], *, actor: Actor, no
     actions = {one.action or "event" for one in moves}
     note(
         session, actions.pop() if len(actions) == 1 else "several", "delivery", "", actor=actor, now=now,
-        refs={"batch": batch}, count=len(moves), root=merkle.root([delivery_events.leaf(e) for e in events]),
+        refs={"batch": events[0]["batch"]}, count=len(moves),
+        root=merkle.root([delivery_events.leaf(e) for e in events]),
     )
 
 
 def _move_one(steps: _Steps, one: BatchMove, batch: str, now: datetime) -> dict[str, Any]:
-    before, after = steps.add(Delivery, one.delivery, one.action, one.also)
-    notice_before, notice_after = ("", "")
+    moved, notice_moved = steps.add(Delivery, one.delivery, one.action, one.also), ("", "")
     if one.notice is not None and one.notice_action:
-        notice_before, notice_after = steps.add(Notice, one.notice, one.notice_action)
+        notice_moved = steps.add(Notice, one.notice, one.notice_action)
+    return _event(one, batch, now, moved, notice_moved)
+
+
+def _event(
+    one: BatchMove, batch: str, now: datetime, moved: tuple[str, str], notice_moved: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
     return {
         "delivery_id": one.delivery.id, "kind": one.action or "event", "at": one.at,
-        "key": one.key or f"{batch}:{one.delivery.id}", "before": before, "after": after,
-        "notice_before": notice_before, "notice_after": notice_after,
+        "key": one.key or f"{batch}:{one.delivery.id}", "before": str(moved[0]), "after": str(moved[1]),
+        "notice_before": notice_moved[0], "notice_after": notice_moved[1],
         "batch": batch, "recorded_at": now, "letter": one.letter,
     }
 
@@ -259,34 +289,28 @@ class _Steps:
         waiting, self._waiting = self._waiting, {}
         for (model, legal), rows in waiting.items():
             own = {n: self._values.pop(n, {}) if model is Delivery else {} for n in rows}
-            shared = next(iter(own.values()))
-            if all(each == shared for each in own.values()):
-                moved = self._alike(table(model), legal, sorted(n for n in rows if n is not None), shared)
-            else:
-                moved = update_each(self._session, table(model), [{"id": n, **values} for n, values in own.items()],
-                                    holding={"state": legal.source}, alike={"state": legal.target})
-            if moved != len(rows):
+            if len(_write(self._session, table(model), legal, own, {})) != len(rows):
                 raise Refusal("overtaken", state=str(legal.source))
             for row in rows.values():
                 if isinstance(row, SQLModel):
                     set_committed_value(row, "state", legal.target)
 
-    def _alike(self, rows: sa.Table, legal: Move, ids: Sequence[int], values: Mapping[str, Any]) -> int:
-        statement, moved = _moving(rows, frozenset(values)), 0
-        for first in range(0, len(ids), AT_ONCE):
-            result = self._session.execute(statement, {
-                **values, "those": ids[first:first + AT_ONCE], "source": legal.source, "target": legal.target})
-            moved += getattr(result, "rowcount", 0)
-        return moved
 
-
-@lru_cache
-def _moving(rows: sa.Table, names: frozenset[str]) -> sa.Update:
-    """The statement that moves `those` rows, and writes further columns by the way."""
-    further: dict[str, Any] = {name: sa.bindparam(name) for name in sorted(names)}
-    return sa.update(rows).where(
-        rows.c.id.in_(sa.bindparam("those", expanding=True)), rows.c.state == sa.bindparam("source")
-    ).values(state=sa.bindparam("target"), **further)
+def _write(
+    session: Session, rows: sa.Table, legal: Move, own: Mapping[int | None, Mapping[str, Any]],
+    holding: Mapping[str, Any],
+) -> set[int]:
+    """Moves the rows named in `own`, and gives them these further values, all of the same columns; only rows that are
+    in their state and as `holding` says. The ids of those that moved."""
+    one, moved = next(iter(own.values())), set()
+    assert all(each.keys() == one.keys() for each in own.values()), "rows that move alike are written alike"
+    alike = {name: value for name, value in one.items() if all(each[name] == value for each in own.values())}
+    further = [name for name in one if name not in alike]
+    lines = [{"id": n, **{name: values[name] for name in further}} for n, values in sorted(own.items())]
+    for first in range(0, len(lines), AT_ONCE):
+        moved |= update_each(session, rows, lines[first:first + AT_ONCE], holding={"state": legal.source, **holding},
+                             alike={**alike, "state": legal.target})
+    return moved
 
 
 def entry_hash(entry: Mapping[str, Any]) -> str:

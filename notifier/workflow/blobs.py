@@ -27,11 +27,13 @@ MEMORY = 7  # of zlib's nine: a packer of more than 128 kB is a page fault for e
 PLAIN, ZLIB, BASED = "", "zlib", "based"  # Blob.packing
 
 
-@dataclass(frozen=True)
+@dataclass
 class Base:
-    """What letters have in common: the bytes before packing."""
+    """What letters have in common: the bytes before packing. `stored` once it is known to be so, in a transaction that
+    was committed: it need not go along with every letter."""
 
     body: bytes
+    stored: bool = False
 
     @cached_property
     def sha256(self) -> str:
@@ -67,13 +69,18 @@ class Letter:
         """Packs the bytes of a letter."""
         return Letter(hashlib.sha256(body).hexdigest(), held.pack(body) if held else zlib.compress(body, LEVEL), held)
 
+    def mark_stored(self) -> None:
+        """To be called once the transaction that kept the letter is committed."""
+        if self.base is not None:
+            self.base.stored = True
+
 
 def keep(session: Session, letters: Iterable[Letter], now: datetime) -> None:
     """Stores letters and what they are packed with; what is there already stays. Two who store the same at once both
     succeed."""
     rows: dict[str, dict[str, Any]] = {}
     for each in letters:
-        if each.base is not None:
+        if each.base is not None and not each.base.stored:
             rows[each.base.sha256] = _row(each.base.sha256, "application/octet-stream", ZLIB, each.base.packed, "", now)
         rows[each.sha256] = _row(each.sha256, "application/json", BASED if each.base else ZLIB, each.packed,
                                  each.base.sha256 if each.base else "", now)

@@ -1,27 +1,27 @@
 """The ledger of letters: queued in the transaction that owes them, claimed, recorded, and what came back.
 
 The database is the ledger, Redis only the doorbell: whoever calls a verb that queues rings after the commit,
-and the clock's sweep finds whatever was not rung. Every move goes through `audit.move_batch`.
+and the clock's sweep finds whatever was not rung. Every move goes through `audit.move_batch` or `audit.move_leased`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from operator import attrgetter
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.letters import NOTICE_LETTERS, OF_THE_WINDOW
+from notifier.domain.letters import NOTICE_LETTERS, OF_THE_WINDOW, TO_OUR_PEOPLE
 from notifier.domain.people import Actor, Role
 from notifier.domain.states import DELIVERY, DeliveryState
 from notifier.tables import Contact, Delivery, DeliveryEvent, Notice, User
 from notifier.tables.base import table
-from notifier.tables.bulk import update_each
+from notifier.tables.bulk import Among
 from notifier.workflow import audit, blobs, lanes
 from notifier.workflow.audit import BatchMove
 
@@ -34,7 +34,8 @@ IS_HELD = sa.and_(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_
 """A letter of an announcement that is still being written: nobody sees it, nobody may claim it."""
 
 LEASE = timedelta(minutes=5)
-"""How long a worker may hold claimed letters; longer than the slowest provider call by far."""
+"""How long a worker may hold claimed letters; longer than the two slowest calls to a provider by far: letters may be
+claimed while the ones before them leave."""
 
 SILENT = timedelta(hours=2)
 """How long an accepted letter may stay without an event before somebody looks after it (`workflow.unheard`)."""
@@ -90,8 +91,7 @@ def to_staff(
                   now=now, words=words, attempt=earlier + 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(NamedTuple):
     """A letter for a worker's hands, as it was before it was claimed; the `lease` fences who holds it."""
 
     id: int
@@ -114,22 +114,29 @@ class Claimed:
 Owed = Delivery | Claimed
 """A letter, as the table has it or as a worker claimed it."""
 
-_d = table(Delivery).c
+_d, _c = table(Delivery).c, table(Contact).c
+_BARRED = sa.select(_c.id).where(_c.barred_at.is_not(None))
+IS_BARRED = sa.and_(
+    _d.kind.not_in(sorted(TO_OUR_PEOPLE)),
+    sa.or_(sa.and_(_d.contact_id.is_not(None), _d.contact_id.in_(_BARRED)),
+           sa.and_(_d.contact_id.is_(None), _d.to_email.in_(_BARRED.with_only_columns(_c.email)))),
+)
+"""A letter to an address that is written to no more (`workflow.withheld` cancels it); our own people's never are."""
+
 _DUE = (
-    sa.select(*(_d[f.name] for f in fields(Claimed) if f.name != "lease"))
-    .where(_d.state == DeliveryState.QUEUED, _d.due_at <= sa.bindparam("now"))
+    sa.select(*(_d[name] for name in Claimed._fields if name != "lease"))
+    .where(_d.state == DeliveryState.QUEUED, _d.due_at <= sa.bindparam("now"), sa.not_(IS_BARRED))
     # By `due_at` alone, as the index has it: a whole announcement is due at one moment, and must not be sorted.
     .order_by(_d.due_at).limit(sa.bindparam("most", type_=sa.Integer)).with_for_update(skip_locked=True)
 )
 
 
-def claim(
-    session: Session, limit: int, transport: str, *, actor: Actor, now: datetime, held_for: timedelta = LEASE,
-) -> list[Claimed]:
-    """Takes up to `limit` letters that are due into a worker's hands: `lock_due`, then `take` all of them."""
-    rows = lock_due(session, limit, transport, now=now)
-    take(session, rows, transport, actor=actor, now=now, held_for=held_for)
-    return rows
+@dataclass(frozen=True)
+class Written:
+    """A letter as it is about to leave, links masked, and the last day it names, if any."""
+
+    letter: blobs.Letter
+    promised_last_day: date | None
 
 
 def lock_due(session: Session, limit: int, transport: str, *, now: datetime) -> list[Claimed]:
@@ -141,15 +148,26 @@ def lock_due(session: Session, limit: int, transport: str, *, now: datetime) -> 
 
 
 def take(
-    session: Session, rows: Sequence[Claimed], transport: str, *, actor: Actor, now: datetime,
-    held_for: timedelta = LEASE,
+    session: Session, rows: Sequence[Claimed], letters: Mapping[str, Written], transport: str, *, actor: Actor,
+    now: datetime, held_for: timedelta = LEASE,
 ) -> None:
-    """Claims locked letters for as long as the lease `held_for` runs."""
-    audit.move_batch(session, [
-        BatchMove(row, "claim", now, also={
-            "lease": row.lease, "leased_until": now + held_for, "transport": transport, "tries": row.tries + 1,
-        }) for row in sorted(rows, key=attrgetter("id"))
-    ], actor=actor, now=now)
+    """Claims locked letters for as long as the lease `held_for` runs, and stores by their `ref` those that are written:
+    to be committed before any of them leaves, so that no letter leaves whose text nobody knows."""
+    for some in (written := [r for r in rows if r.ref in letters], [r for r in rows if r.ref not in letters]):
+        audit.move_batch(session, [
+            BatchMove(row, "claim", now, also={
+                "lease": row.lease, "leased_until": now + held_for, "transport": transport, "tries": row.tries + 1,
+                **_kept(letters.get(row.ref)),
+            }) for row in sorted(some, key=attrgetter("id"))
+        ], actor=actor, now=now)
+    blobs.keep(session, [letters[row.ref].letter for row in written], now)
+
+
+def _kept(written: Written | None) -> dict[str, Any]:
+    """What a row keeps of its letter; one that could not be written keeps what it has."""
+    if written is None:
+        return {}
+    return {"letter_sha256": written.letter.sha256, "promised_last_day": written.promised_last_day}
 
 
 def cancel(session: Session, rows: Sequence[Claimed], *, actor: Actor, now: datetime) -> None:
@@ -157,46 +175,21 @@ def cancel(session: Session, rows: Sequence[Claimed], *, actor: Actor, now: date
     audit.move_batch(session, [BatchMove(row, "cancel", now) for row in rows], actor=actor, now=now)
 
 
-@dataclass(frozen=True)
-class Written:
-    """A letter as it is about to leave, links masked, and the last day it names, if any."""
-
-    letter: blobs.Letter
-    promised_last_day: date | None
-
-
-def keep(
-    session: Session, rows: Sequence[Claimed], letters: Mapping[str, Written], *, now: datetime
-) -> list[Claimed]:
-    """Stores what claimed deliveries are about to send, by their `ref`; to be committed before any of them leaves.
-    Returns the rows that are still this worker's: one that was held up for longer than its lease sends nothing."""
-    if not rows:
-        return []
-    written = update_each(session, table(Delivery), [
-        {"id": row.id, "letter_sha256": letters[row.ref].letter.sha256,
-         "promised_last_day": letters[row.ref].promised_last_day} for row in rows
-    ], holding={"lease": rows[0].lease, "state": DeliveryState.SENDING})
-    mine = {row.id for row in rows}
-    if written != len(rows):
-        mine = set(session.scalars(_MINE, {"ids": sorted(mine), "lease": rows[0].lease}))
-    blobs.keep(session, [letters[row.ref].letter for row in rows if row.id in mine], now)
-    return [row for row in rows if row.id in mine]
-
-
-_MINE = sa.select(_d.id).where(_d.id.in_(sa.bindparam("ids", expanding=True)), _d.lease == sa.bindparam("lease"),
-                               _d.state == DeliveryState.SENDING)
-
-
 def record(
-    session: Session, lease: str, outcomes: Sequence[Outcome], *, actor: Actor, now: datetime
+    session: Session, lease: str, outcomes: Sequence[Outcome], *, sent: Mapping[str, tuple[Claimed, str]] | None = None,
+    actor: Actor, now: datetime,
 ) -> list[Delivery]:
-    """Writes down what became of a claimed batch; returns the deliveries refused for good.
+    """Writes down what became of a claimed batch; returns the deliveries refused for good. `sent` may bring along, by
+    their `ref`, the rows as they were claimed with the SHA-256 of their letters: of those that the provider accepted,
+    as nearly all are, nothing has to be read again.
 
     A row whose lease is another's by now, or which an event has already moved on, keeps its state: the fence
     that makes a worker back from the dead harmless. A letter held up by its lane loses no try of its own.
     """
     by_ref = {outcome.ref: outcome for outcome in outcomes}
-    rows = session.execute(_HELD, {"refs": list(by_ref), "lease": lease}).all()
+    for ref in _accept(session, lease, by_ref, sent or {}, actor, now):
+        del by_ref[ref]
+    rows = session.execute(_HELD, {"refs": list(by_ref), "lease": lease}).all() if by_ref else []
     moves, refused, overtaken, unsent = [], [], [], []
     for row in rows:
         outcome = by_ref[row.ref]
@@ -221,6 +214,21 @@ def record(
     return list(session.exec(query.execution_options(populate_existing=True))) if refused else []
 
 
+def _accept(
+    session: Session, lease: str, outcomes: Mapping[str, Outcome], sent: Mapping[str, tuple[Claimed, str]],
+    actor: Actor, now: datetime,
+) -> list[str]:
+    """Moves the letters the provider has accepted, by an id of its own, and that are as this worker claimed them."""
+    moves = {ref: BatchMove(row._replace(state=DeliveryState.SENDING), "accept", now, words=outcomes[ref].words,
+                            also={"last_words": outcomes[ref].words[:500], "provider_id": outcomes[ref].provider_id,
+                                  "provider_uuid": outcomes[ref].provider_uuid, "handed_at": now,
+                                  "due_at": now + SILENT}, letter=letter)
+             for ref, (row, letter) in sent.items()
+             if ref in outcomes and outcomes[ref].verdict == "accepted" and outcomes[ref].provider_id}
+    moved = audit.move_leased(session, list(moves.values()), lease, actor=actor, now=now)
+    return [ref for ref, move in moves.items() if move.delivery.id in moved]
+
+
 LEFT = frozenset({"accept", "doubt"})
 """Moves after which a letter has left, or may have: their events name the letter."""
 
@@ -228,7 +236,7 @@ _ACTION = {"accepted": "accept", "refused": "fail", "later": "requeue", "held": 
 _KEPT = ("last_words", "provider_id", "provider_uuid", "handed_at")
 _HELD = (
     sa.select(_d.id, _d.ref, _d.state, _d.tries, _d.created_at, _d.letter_sha256, *(_d[name] for name in _KEPT))
-    .where(_d.ref.in_(sa.bindparam("refs", expanding=True)), _d.lease == sa.bindparam("lease"))
+    .where(Among(_d.ref, "refs"), _d.lease == sa.bindparam("lease"))
     .order_by(_d.id).with_for_update()
 )
 _KEEP = (sa.update(table(Delivery)).where(_d.id == sa.bindparam("row"))
@@ -238,7 +246,8 @@ _KEEP = (sa.update(table(Delivery)).where(_d.id == sa.bindparam("row"))
 def _handed(row: Any, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """What the row keeps of an outcome, whatever its state."""
     return {
-        "last_words": outcome.words[:500], "provider_id": outcome.provider_id or row.provider_id,
+        "last_words": outcome.words[:500] or (row.last_words if outcome.verdict == "held" else ""),
+        "provider_id": outcome.provider_id or row.provider_id,
         "provider_uuid": outcome.provider_uuid or row.provider_uuid,
         "handed_at": now if outcome.verdict in ("accepted", "uncertain") else row.handed_at,
     }
@@ -277,8 +286,8 @@ _e = table(DeliveryEvent).c
 
 
 def release_leases(session: Session, *, actor: Actor, now: datetime) -> int:
-    """Letters a worker took and never answered for: whether they left nobody knows, so they become uncertain. Those of
-    which it had not even kept the text cannot have left, and are queued again."""
+    """Letters a worker took and never answered for: whether they left nobody knows, so they become uncertain. Those
+    that it could not write, and so have no text, cannot have left, and are queued again."""
     rows = list(session.exec(
         select(Delivery).where(col(Delivery.state) == DeliveryState.SENDING, col(Delivery.leased_until) < now)
         .limit(500).with_for_update(skip_locked=True)
@@ -316,7 +325,8 @@ def release_held(session: Session, announcement_id: int, *, now: datetime) -> No
 def due(session: Session, now: datetime) -> bool:
     """Whether any letter waits to be claimed."""
     return session.exec(
-        select(Delivery.id).where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at) <= now).limit(1)
+        select(Delivery.id).where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at) <= now,
+                                  sa.not_(IS_BARRED)).limit(1)
     ).first() is not None
 
 

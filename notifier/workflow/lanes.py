@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from notifier.domain.people import Actor
 from notifier.domain.sentences import N_, Sentence
 from notifier.tables import Lane
+from notifier.tables.base import table
 from notifier.workflow import audit
 
 BREAKS_AFTER = 5
@@ -35,8 +36,8 @@ TRIAL = timedelta(minutes=2)
 def room(session: Session, transport: str, limit: int, now: datetime) -> int:
     """How many letters may be claimed by this transport now, at most `limit`: none while the lane rests, one while it
     fails. Of a shut lane only the first to ask gets its trial letter, so ask when there is one to be claimed."""
-    row = session.get(Lane, transport)
-    if row is None or (row.paused_until is None and not row.failures):
+    row = _seen(session, transport)
+    if _is_open(row):
         return limit
     if row.paused_until is not None and row.paused_until > now:
         return 0
@@ -51,8 +52,21 @@ def room(session: Session, transport: str, limit: int, now: datetime) -> int:
 
 def free(session: Session, transport: str, now: datetime) -> bool:
     """Whether anything may be claimed by this transport now."""
-    row = session.get(Lane, transport)
+    row = _seen(session, transport)
     return row is None or row.paused_until is None or row.paused_until <= now
+
+
+_l = table(Lane).c
+_LANE = sa.select(_l.paused_until, _l.failures, _l.shut_at).where(_l.transport == sa.bindparam("transport"))
+
+
+def _seen(session: Session, transport: str) -> Any:
+    """The lane as it is now: asked for every fifty letters, and so not loaded as an object."""
+    return session.execute(_LANE, {"transport": transport}).first()
+
+
+def _is_open(row: Any) -> bool:
+    return row is None or not (row.failures or row.shut_at or row.paused_until)
 
 
 def note(
@@ -62,9 +76,7 @@ def note(
     """Keeps what a call to the provider said of the lane: `pause` asks for so many seconds of rest, `trouble` says
     that provider or network failed, `halt` that a person has to mend something. None of these: it works, and a lane
     that was shut opens."""
-    well = not (pause or trouble or halt)
-    seen = session.get(Lane, transport)
-    if well and (seen is None or not (seen.failures or seen.shut_at or seen.paused_until)):
+    if not (pause or trouble or halt) and _is_open(_seen(session, transport)):
         return  # nearly every call: the row is not even locked
     row = _locked(session, transport)
     before = row.shut_at

@@ -26,6 +26,7 @@ from notifier.domain.letters import (
     LetterKind,
     NoticeFacts,
     ObjectionFacts,
+    Own,
     Shown,
     StaffFacts,
 )
@@ -81,11 +82,13 @@ class Sender:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A delivery's facts, the secret tokens in them, and the last day the letter will print, if any."""
+    """A delivery's facts, the secret tokens in them, and the last day the letter will print, if any. Those of a letter
+    that goes to many hold what it shares with others; what is the customer's `own` stands apart."""
 
     facts: Facts
     tokens: tuple[str, ...]
     promised_last_day: date | None = None
+    own: Own | None = None
 
 
 def prepare(session: Session, delivery: Owed, sender: Sender, now: datetime) -> Prepared:

@@ -12,18 +12,16 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, col, select
 
 from notifier.domain import window as rules
 from notifier.domain.joining import ended
-from notifier.domain.letters import OF_THE_WINDOW, STAFF_LETTERS, LetterKind
+from notifier.domain.letters import NOBODYS, OF_THE_WINDOW, STAFF_LETTERS, LetterKind, NoticeFacts, Own
 from notifier.domain.listing import PublishedItem
 from notifier.domain.register import EngagementValue
 from notifier.domain.sentences import Sentence
@@ -34,10 +32,8 @@ from notifier.tables import (
     Change,
     Correction,
     Customer,
-    Delivery,
     Edition,
     Evidence,
-    Link,
     Notice,
     NoticeChange,
     NoticeWindow,
@@ -45,13 +41,14 @@ from notifier.tables import (
     Setting,
 )
 from notifier.tables.base import table
-from notifier.tables.bulk import update_each
+from notifier.tables.bulk import Among, update_each
 from notifier.workflow import (
     calendars,
     contact_checks,
     deliveries,
     letters,
     links,
+    notice_links,
     notices,
     page_letters,
     reminders,
@@ -65,19 +62,22 @@ log = logging.getLogger("notifier.letters")
 Value = TypeVar("Value")
 MOST = 5000  # shared values kept
 
-_n, _p, _c, _l, _d, _h = (table(model).c for model in (Notice, NoticeChange, Customer, Link, Delivery, Change))
+_n, _p, _c, _h = (table(model).c for model in (Notice, NoticeChange, Customer, Change))
 
 
 @dataclass
 class Common:
-    """What letters share. Emptied when anything it was read from has changed: `mark` tells."""
+    """What letters share. Emptied when anything it was read from has changed: `mark` tells. `audit_head` is the log's
+    head, read at the same moment."""
 
     mark: tuple[Any, ...] = ()
     held: dict[Hashable, Any] = field(default_factory=dict)
+    audit_head: str = ""
 
     def refresh(self, session: Session) -> None:
         """To be called in every transaction before anything is taken from it."""
-        mark = tuple(session.execute(_MARK).one())
+        self.audit_head, *read = session.execute(_HEAD_AND_MARK).one()
+        mark = tuple(read)
         if mark != self.mark or len(self.held) > MOST:
             self.mark, self.held = mark, {}
 
@@ -90,15 +90,16 @@ class Common:
 
 
 # Every act on what was told makes an edition or touches its change; documents (rows are only ever added), settings and
-# names of services stand by themselves.
-_MARK = sa.select(
-    sa.select(sa.func.max(col(Edition.n))).scalar_subquery(),
-    sa.select(sa.func.max(col(Change.updated_at))).scalar_subquery(),
-    sa.select(sa.func.max(col(Evidence.id))).scalar_subquery(),
-    sa.select(sa.func.max(col(Setting.changed_at))).scalar_subquery(),
-    sa.select(sa.func.count()).select_from(Setting).scalar_subquery(),
-    sa.select(sa.func.aggregate_strings(col(Service.slug) + " " + col(Service.name), "\n")).scalar_subquery(),
-)
+# names of services stand by themselves. The log's head comes along, and is no part of the mark.
+_HEAD_AND_MARK = sa.select(*(question.scalar_subquery() for question in (
+    sa.select(table(AuditHead).c.hash).where(table(AuditHead).c.id == 1),
+    sa.select(sa.func.max(table(Edition).c.n)),
+    sa.select(sa.func.max(_h.updated_at)),
+    sa.select(sa.func.max(table(Evidence).c.id)),
+    sa.select(sa.func.max(table(Setting).c.changed_at)),
+    sa.select(sa.func.count()).select_from(table(Setting)),
+    sa.select(sa.func.aggregate_strings(table(Service).c.slug + " " + table(Service).c.name, "\n")),
+)))
 
 
 @dataclass
@@ -177,15 +178,17 @@ class _Batch:
     ) -> None:
         self._session, self._owed, self._sender, self._common, self._now = session, owed, sender, common, now
         ids = sorted({row.notice_id for row in owed if row.notice_id is not None})
-        self._notices = {row.id: row for row in session.execute(_NOTICES, {"ids": ids})}
+        self._notices: dict[int | None, Any] = {}
         self._parts: dict[int, list[Any]] = {}
-        for part in session.execute(_PARTS, {"ids": ids}):
+        for notice in session.execute(_NOTICES, {"ids": ids}):
+            self._notices[notice.id] = notice
+        for part in session.execute(_PARTS, {"ids": ids}):  # read once they are locked, and as they are then
             self._parts.setdefault(part.notice_id, []).append(part)
         windows = [row.window_id for row in self._notices.values() if row.window_id is not None]
         self._windows = {row.id: row for row in session.exec(
             select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
-        self._links = _links(session, owed, ids, now)
-        self._audit_head = session.scalar(_AUDIT_HEAD) or ""
+        self._links = notice_links.of(session, owed, now)
+        self._today: dict[str, date] = {}
         self._pointless = reminders.pointless(session, owed, now)
 
     def busy(self, row: Claimed) -> bool:
@@ -196,10 +199,8 @@ class _Batch:
         """Whether nothing is left to say: nothing stands any more that this letter was to give, or of whose window it
         speaks, or everything it was to remind of is answered, started or over, or the contract has ended."""
         notice: Any = self._notices[row.notice_id]
-        if notice.contract_end is not None:
-            here = self._now.astimezone(ZoneInfo(self._terms(notice.terms).zone)).date()
-            if ended(notice.contract_end, here):
-                return True
+        if notice.contract_end is not None and ended(notice.contract_end, self._sent_on(notice.terms)):
+            return True
         if row.kind == LetterKind.CONSENT_REMINDER:
             return not self._unanswered(row)
         return row.ref in self._pointless or (_of_window(row) and not self._standing(row))
@@ -226,26 +227,42 @@ class _Batch:
     def prepared(self, row: Claimed) -> Prepared:
         """The facts of one letter."""
         notice: Any = self._notices[row.notice_id]
+        concerned, window = tuple(part.change_id for part in self._concerned(row)), self._windows.get(notice.window_id)
+        running = (window.last_day, json.dumps(window.why)) if window is not None else None
+        alike = (row.kind, row.subject_kind, row.attempt, row.language, row.words, notice.announcement_id, notice.terms,
+                 notice.opens_window, notice.promised_last_day, self._sent_on(notice.terms), running, concerned)
+        facts: NoticeFacts = self._common.get(("facts", *alike), lambda: self._shared(notice, row, concerned))
+        token = self._sender.signer.token_of(links.NOTICE, self._links[notice_links.key(row)])
+        own = Own(row.to_name, row.to_email, f"{self._sender.base_url}/n/{token}", self._common.audit_head,
+                  letters.addressed(notice))
+        return Prepared(facts, (token,), facts.last_day if deliveries.gives(row) else None, own)
+
+    def _shared(self, notice: Any, row: Claimed, concerned: tuple[int, ...]) -> NoticeFacts:
+        """The facts of a letter that do not depend on whom it goes to."""
         made, terms = self._made(notice.announcement_id), self._terms(notice.terms)
-        concerned = [part.change_id for part in self._concerned(row)]
         organisation = self._common.get("organisation", lambda: settings.organisation(self._session))
-        about = self._told(tuple(concerned), organisation.zone)
+        about = self._told(concerned, organisation.zone)
         last_day, why = self._last_day(notice, row, terms, about.starts_on)
-        token = self._sender.signer.token_of(links.NOTICE, self._links[_link_key(row)])
         correction = self._correction(notice.announcement_id, row, concerned)
         if not notice.opens_window:
             about = replace(about, opens_window=frozenset())
-        facts = letters.notice_facts(
-            letters.envelope(organisation, LetterKind(row.kind), row.language, row.to_name, row.to_email, self._sender),
-            letters.addressed(notice), terms, about, last_day, why,
-            announcement=made.ref, thread=made.uid, link=f"{self._sender.base_url}/n/{token}",
-            edition=made.edition_n or 0, edition_sha256=made.edition_sha256, audit_head=self._audit_head,
+        return letters.notice_facts(
+            letters.envelope(organisation, LetterKind(row.kind), row.language, NOBODYS.to_name, NOBODYS.to_email,
+                             self._sender),
+            NOBODYS.customer, terms, about, last_day, why,
+            announcement=made.ref, thread=made.uid, link=NOBODYS.link, audit_head=NOBODYS.audit_head,
+            edition=made.edition_n or 0, edition_sha256=made.edition_sha256,
             services=self._common.get("services", lambda: letters.services(self._session)),
             reason=correction.words if correction else row.words or (made.words if made.irregular else ""),
             corrected=correction.mended if correction else (), joining=made.joining, annex=made.annex_edition,
             elsewhere_on=made.elsewhere_on,
         )
-        return Prepared(facts, (token,), last_day if deliveries.gives(row) else None)
+
+    def _sent_on(self, stored: str) -> date:
+        """Today, where a customer of these terms is."""
+        if stored not in self._today:
+            self._today[stored] = self._now.astimezone(ZoneInfo(self._terms(stored).zone)).date()
+        return self._today[stored]
 
     def _made(self, number: int) -> Any:
         def read() -> Any:
@@ -281,9 +298,8 @@ class _Batch:
         if not deliveries.gives(row) and running is not None:
             return running.last_day, notices.value_of(running).why
         # All that is sent on one day by the same terms promises the same.
-        sent_on = self._now.astimezone(ZoneInfo(terms.zone)).date()
-        promise = self._common.get(("promise", notice.terms, sent_on, starts_on), lambda: rules.promised(
-            terms, self._now, calendars.day_off(terms), starts_on=starts_on))
+        promise = self._common.get(("promise", notice.terms, self._sent_on(notice.terms), starts_on), lambda: (
+            rules.promised(terms, self._now, calendars.day_off(terms), starts_on=starts_on)))
         if notice.promised_last_day is not None:
             promise = rules.until(promise, notice.promised_last_day)
         if running is not None and running.last_day > promise.last_day:
@@ -338,59 +354,16 @@ class _Correction:
         ))
 
 
-_THESE: sa.BindParameter[Any] = sa.bindparam("ids", expanding=True)
 _NOTICES = (
     sa.select(_n.id, _n.announcement_id, _n.opens_window, _n.promised_last_day, _n.window_id,
               sa.cast(_n.terms, sa.Text).label("terms"), _c.name, _c.ref, _c.agreement, _c.agreement_date, _c.clause,
               _c.contract_end)
     .join_from(table(Notice), table(Customer), _c.id == _n.customer_id)
-    .where(_n.id.in_(_THESE)).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
+    .where(Among(_n.id, "ids")).order_by(_n.id).with_for_update(of=table(Notice), skip_locked=True)
 )
 _PARTS = (
     sa.select(_p.id, _p.notice_id, _p.change_id, _p.withdrawn_at, _p.superseded_at, _p.freed_at, _p.consent,
               _p.released_at, _h.opens_window)
     .join_from(table(NoticeChange), table(Change), _h.id == _p.change_id)
-    .where(_p.notice_id.in_(_THESE)).order_by(_p.notice_id, _p.change_id)
+    .where(Among(_p.notice_id, "ids")).order_by(_p.notice_id, _p.change_id)
 )
-_LINKS = (
-    sa.select(_l.target_id, _l.contact_id, _l.email, _l.id)
-    .where(_l.kind == links.NOTICE, _l.target_id.in_(_THESE), _l.nonce == "").order_by(_l.id.desc())
-)
-_AUDIT_HEAD = sa.select(table(AuditHead).c.hash).where(table(AuditHead).c.id == 1)
-
-
-def _links(session: Session, owed: Sequence[Claimed], ids: Sequence[int], now: datetime) -> dict[Any, int]:
-    """The id of each letter's link to its notice page, by `_link_key`; those that are not there yet are made."""
-    # A notice that was never tried has no links yet, as a rule: what is there already then shows by not being made.
-    fresh = all(row.tries == 0 and row.contact_id is not None and deliveries.gives(row) for row in owed)
-    found = {} if fresh else _stored_links(session, ids)
-    wanted = {_link_key(row) for row in owed}
-    if missing := [row.id for row in owed if _link_key(row) not in found]:
-        made = session.execute(_make_links(session.get_bind().dialect.name), {"ids": missing, "now": now})
-        found |= {(target, contact, email): number for target, contact, email, number in made}
-    return found if wanted <= found.keys() else _stored_links(session, ids)
-
-
-@lru_cache
-def _make_links(dialect: str) -> Any:
-    """The statement that makes the links of these deliveries, out of the rows themselves."""
-    insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    email = sa.case((_d.contact_id.is_(None), _d.to_email), else_="")
-    owed = sa.select(
-        sa.literal(links.NOTICE), _d.notice_id, _d.contact_id, email, sa.literal(""), sa.bindparam("now", type_=_UTC)
-    ).where(_d.id.in_(_THESE)).distinct()
-    return (insert(table(Link)).from_select(
-        ["kind", "target_id", "contact_id", "email", "nonce", "created_at"], owed, include_defaults=False)
-        .on_conflict_do_nothing().returning(_l.target_id, _l.contact_id, _l.email, _l.id))
-
-
-_UTC = _l.created_at.type
-
-
-def _stored_links(session: Session, ids: Sequence[int]) -> dict[Any, int]:
-    rows = session.execute(_LINKS, {"ids": ids})
-    return {(target, contact, email): number for target, contact, email, number in rows}
-
-
-def _link_key(row: Claimed) -> tuple[int | None, int | None, str]:
-    return row.notice_id, row.contact_id, "" if row.contact_id else row.to_email

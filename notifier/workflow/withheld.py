@@ -8,10 +8,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier.domain.letters import TO_OUR_PEOPLE
 from notifier.domain.people import Actor
 from notifier.domain.states import DeliveryState
-from notifier.tables import Contact, Delivery
+from notifier.tables import Delivery
 from notifier.workflow import audit, deliveries, notices
 from notifier.workflow.audit import BatchMove
 
@@ -43,13 +42,6 @@ def withhold(session: Session, *, actor: Actor, now: datetime) -> int:
 
 
 def _waiting() -> Any:
-    barred = sa.select(col(Contact.id)).where(col(Contact.barred_at).is_not(None))
-    emails = sa.select(col(Contact.email)).where(col(Contact.barred_at).is_not(None))
-    return (
-        sa.select(col(Delivery.id), col(Delivery.notice_id))
-        .where(col(Delivery.state) == DeliveryState.QUEUED, sa.not_(deliveries.IS_HELD),
-               col(Delivery.kind).not_in(sorted(TO_OUR_PEOPLE)),
-               sa.or_(col(Delivery.contact_id).in_(barred),
-                      sa.and_(col(Delivery.contact_id).is_(None), col(Delivery.to_email).in_(emails))))
-        .order_by(col(Delivery.id))
-    )
+    return sa.select(col(Delivery.id), col(Delivery.notice_id)).where(
+        col(Delivery.state) == DeliveryState.QUEUED, sa.not_(deliveries.IS_HELD), deliveries.IS_BARRED,
+    ).order_by(col(Delivery.id))

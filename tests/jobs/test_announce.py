@@ -183,7 +183,7 @@ def test_half_way_nothing_of_it_is_there_for_anybody(waiting: tuple[House, str, 
         assert session.exec(select(NoticeChange)).all() == []
         held = session.exec(select(Delivery).where(Delivery.kind == "change_announced")).all()
         assert [row.due_at for row in held] == [None] * 7
-        taken = deliveries.claim(session, 50, "outbox", actor=announce.ACTOR, now=LATER + timedelta(days=9))
+        taken = factory.claimed(session, LATER + timedelta(days=9))
         assert [row.kind for row in taken] == ["staff_review_requested"]
         with pytest.raises(Refusal, match="announcement"):
             announcements.get(session, begun.ref)

@@ -93,3 +93,17 @@ def test_the_clock_keeps_back_what_is_owed_to_a_barred_address_later(house: Hous
         deliver.run(house)
     assert letters(house) == [(SHARED.email, "cancelled")]
     assert {state for _, state in letters(house, "staff_delivery_failed")} == {DeliveryState.ACCEPTED}
+
+
+def test_a_worker_rung_before_the_clock_has_looked_does_not_write_to_a_barred_address(house: House) -> None:
+    second = ContactEntry("second@group.example", "Sid", position=2)
+    announced(house, factory.customer("alpha", contacts=(SHARED, second)))
+    with house.database.transaction() as session:
+        session.exec(select(Contact).where(Contact.email == SHARED.email)).one().barred_at = NOW
+    with clock.standing(SENT):
+        deliver.run(house)
+    assert letters(house) == [(SHARED.email, "queued"), ("second@group.example", "accepted")]
+    assert {state for _, state in letters(house, "staff_review_requested")} == {DeliveryState.ACCEPTED}
+    with clock.standing(SENT):
+        sweep.once(house)
+    assert letters(house)[0] == (SHARED.email, "cancelled")

@@ -16,6 +16,7 @@ from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
 from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, Notice
 from notifier.workflow import blobs, deliveries, verify
+from tests import factory
 from tests.factory import NOW
 
 SENT = NOW + timedelta(minutes=3)
@@ -91,24 +92,32 @@ def test_a_worker_killed_over_the_sending_leaves_the_text_of_its_letter_and_the_
         assert verify.chain(session) == []
 
 
-def test_a_worker_killed_before_it_had_kept_a_letter_cannot_have_sent_it(
+def test_a_worker_killed_before_it_had_kept_a_letter_cannot_have_sent_it_and_holds_it_up_for_nobody(
     announced: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def die(*_: object) -> None:
+    def die(*_: object, **more: object) -> None:
         raise Killed
 
     provider = Provider(announced)
     with monkeypatch.context() as patched:
-        patched.setattr(deliver, "_kept", die)
+        patched.setattr(blobs, "keep", die)
         with pytest.raises(Killed):
             _send(announced, provider)
-    with clock.standing(SENT + timedelta(minutes=6)):
-        sweep.once(announced)
     assert not provider.handed
-    assert _send(announced, provider, timedelta(minutes=7)) == 1
+    assert _send(announced, provider, timedelta(seconds=1)) == 1
     with announced.database.reading() as session:
         assert _letters(session)[0].state == DeliveryState.ACCEPTED
         assert verify.chain(session) == []
+
+
+def test_a_letter_claimed_without_a_text_goes_back_to_the_queue_when_its_worker_is_gone(announced: House) -> None:
+    provider = Provider(announced)
+    with announced.database.transaction() as session:
+        assert len(factory.claimed(session, SENT, "mailjet")) == 1
+    with clock.standing(SENT + timedelta(minutes=6)):
+        sweep.once(announced)
+    assert _send(announced, provider, timedelta(minutes=7)) == 1
+    assert len(provider.handed) == 1
 
 
 @pytest.mark.parametrize("verdict", [Verdict.HELD, Verdict.LATER, Verdict.REFUSED])
@@ -168,21 +177,25 @@ def test_what_may_succeed_later_has_failed_after_five_days_and_the_next_contact_
             assert len(rows) == (2 if hours >= 24 * 5 else 1)
 
 
-def test_a_worker_held_up_for_longer_than_its_lease_sends_nothing(
+def test_a_worker_held_up_for_longer_than_its_lease_sends_nothing_of_what_it_claimed(
     announced: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    inner, provider = deliver._composed, Provider(announced)
+    """It wakes up when its letters are in doubt already: what it knows settles that, and they are claimed anew."""
+    inner, provider = deliver._hand_over, Provider(announced)
 
-    def slow(*args: object) -> object:
-        ready = inner(*args)  # type: ignore[arg-type]
-        monkeypatch.setattr(deliver, "_composed", inner)
+    def slow(*args: object) -> bool:
+        monkeypatch.setattr(deliver, "_hand_over", inner)
         with clock.standing(SENT + timedelta(minutes=6)):
             sweep.once(announced)
-            deliver.run(announced)
-        return ready
+            rests = inner(*args)  # type: ignore[arg-type]
+        assert not provider.handed
+        with announced.database.reading() as session:
+            assert [row.state for row in _letters(session)] == [DeliveryState.QUEUED]
+        return rests
 
-    monkeypatch.setattr(deliver, "_composed", slow)
+    monkeypatch.setattr(deliver, "_hand_over", slow)
     _send(announced, provider)
+    _send(announced, provider, timedelta(minutes=7))
     assert [message.to_email for message in provider.handed] == ["first@alpha.example"]
     with announced.database.reading() as session:
         assert [str(row.state) for row in _letters(session)] == ["accepted"]

@@ -16,7 +16,7 @@ from tests.web.conftest import Office, words
 WORKFLOW = Path(__file__).resolve().parents[2] / "notifier" / "workflow"
 SUBJECT_OF = {machine.name.upper(): machine.name for machine in MACHINES}
 ASKING = {"countersign": "ask_"}
-ELSEWHERE = {("audit.py", "move"), ("audit.py", "move_batch")}  # they say what the machines say, and "several"
+ELSEWHERE = {("audit.py", "move"), ("audit.py", "_tell_of")}  # they say what the machines say, and "several"
 
 
 class Module:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from contextlib import nullcontext
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from sqlmodel import Session
 from notifier.house import House
 from notifier.tables import AudienceRow, Contact, Customer
 from notifier.tables.base import table
-from notifier.tables.bulk import insert_each
+from notifier.tables.bulk import Among, insert_each, update_each
 from tests import factory
 from tests.factory import NOW
 
@@ -69,8 +70,38 @@ def test_no_rows_are_none(house: House) -> None:
         assert session.scalar(sa.select(sa.func.count()).select_from(table(Contact))) == 0
 
 
-def test_a_text_that_is_too_long_is_refused_and_not_cut(house: House) -> None:
-    if house.database.sqlite:
-        pytest.skip("SQLite knows no length of a text")
-    with pytest.raises(DataError), house.database.transaction() as session:
-        _take(session, "x" * 301)
+def test_a_text_that_is_too_long_is_never_cut(house: House) -> None:
+    """PostgreSQL refuses it; SQLite knows no length of a text, and keeps all of it."""
+    long = "x" * 301
+    with nullcontext() if house.database.sqlite else pytest.raises(DataError), house.database.transaction() as session:
+        _take(session, long)
+        assert session.scalar(sa.select(table(Customer).c.name)) == long
+
+
+def test_each_row_is_given_its_own_values_and_only_where_it_is_as_said(house: House) -> None:
+    with house.database.transaction() as session:
+        _take(session, "a", "b", "c", "d")
+        c = table(Customer).c
+        ids = session.scalars(sa.select(c.id).order_by(c.ref)).all()
+        session.execute(sa.update(table(Customer)).where(c.ref == "c3").values(country="DE"))
+        own = [{"id": ids[n], "name": f"{AWKWARD}{n}", "contract_end": date(2026, 3, n) if n else None,
+                "created_at": NOW + timedelta(minutes=n)} for n in (3, 0, 2)]
+        written = update_each(session, table(Customer), own, holding={"country": "CH"}, alike={"clause": "7 (2)"})
+        assert written == {ids[0], ids[2]}
+        rows = session.execute(sa.select(c.name, c.contract_end, c.created_at, c.clause).order_by(c.ref)).all()
+    assert [tuple(row) for row in rows] == [
+        (f"{AWKWARD}0", None, NOW, "7 (2)"), ("b", None, NOW, ""),
+        (f"{AWKWARD}2", date(2026, 3, 2), NOW + timedelta(minutes=2), "7 (2)"), ("d", None, NOW, ""),
+    ]
+
+
+def test_rows_are_found_among_many_by_number_and_by_text(house: House) -> None:
+    with house.database.transaction() as session:
+        _take(session, "a", AWKWARD, "c")
+        c = table(Customer).c
+        by_name = sa.select(c.ref).where(Among(c.name, "names"), c.country == "CH").order_by(c.ref)
+        by_id = sa.select(c.ref).where(sa.not_(Among(c.id, "ids"))).order_by(c.ref)
+        for names, found in (([AWKWARD, "c", "z"], ["c1", "c2"]), (["a"], ["c0"]), ([], [])):
+            assert session.scalars(by_name, {"names": names}).all() == found
+        ids = session.scalars(sa.select(c.id).order_by(c.ref)).all()
+        assert session.scalars(by_id, {"ids": ids[:1]}).all() == ["c1", "c2"]

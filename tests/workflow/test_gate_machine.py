@@ -245,7 +245,7 @@ class Gate(RuleBasedStateMachine):
 
     def send(self) -> None:
         def verb(session: Session) -> None:
-            rows = deliveries.claim(session, 50, "outbox", actor=SYSTEM, now=self.now)
+            rows = factory.claimed(session, self.now)
             if rows:
                 deliveries.record(session, rows[0].lease, [Outcome(r.ref, "accepted") for r in rows], actor=SYSTEM,
                                   now=self.now)

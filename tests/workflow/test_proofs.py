@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from notifier import clock
 from notifier.domain import proof
 from notifier.domain.changes import ChangeKind
-from notifier.domain.letters import Facts
+from notifier.domain.letters import Facts, Own
 from notifier.domain.people import Actor, Door, Kind
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import ChangeState, DeliveryState, NoticeState
@@ -222,10 +222,10 @@ def test_a_letter_that_cannot_be_written_fails_alone(house: House, monkeypatch: 
     _announced(house)
     inner = forms.Press.print
 
-    def broken(press: forms.Press, facts: Facts) -> forms.Printed:
-        if facts.to_email == "a@alpha.example":
+    def broken(press: forms.Press, facts: Facts, own: Own | None = None) -> forms.Printed:
+        if own is not None and own.to_email == "a@alpha.example":
             raise RuntimeError("a hole in the template")
-        return inner(press, facts)
+        return inner(press, facts, own)
 
     monkeypatch.setattr(forms.Press, "print", broken)
     transport = _send(house)

@@ -1,0 +1,174 @@
+"""While letters leave, the next are written (PostgreSQL): whatever happens, each leaves once and none stays behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col, select
+
+from notifier import clock
+from notifier.domain.people import Actor, Door, Kind
+from notifier.house import House
+from notifier.jobs import deliver
+from notifier.mail.transport import Batch, Message, Outcome, Verdict
+from notifier.tables import Delivery
+from notifier.workflow import deliveries, lanes, notices, verify
+from tests import factory
+from tests.factory import NOW
+
+SENT = NOW + timedelta(minutes=3)
+COUNT = 7
+
+
+class Provider:
+    """Takes two letters a call, each by an id of its own; `before` is done in each call, before it answers."""
+
+    name, batch, looks = "mailjet", 2, True
+
+    def __init__(self) -> None:
+        self.handed: list[str] = []
+        self.calls = 0
+        self.before: Callable[[int], Batch | None] = lambda call: None
+
+    def send(self, messages: Sequence[Message]) -> Batch:
+        self.calls += 1
+        told = self.before(self.calls)
+        if told is not None:
+            return Batch(tuple(Outcome(m.ref, Verdict.HELD) for m in messages), told.pause, told.halt, told.trouble)
+        self.handed += [m.ref for m in messages]
+        return Batch(tuple(Outcome(m.ref, Verdict.ACCEPTED, provider_id=m.ref[:8]) for m in messages))
+
+    def lookup(self, ref: str) -> Outcome | None:
+        return None
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+def provider(house: House) -> Provider:
+    """A change announced to seven customers, and whoever takes their letters."""
+    with house.database.transaction() as session:
+        olga, paul = factory.two_people(session)
+        factory.baseline(session)
+        factory.take_in(session, *(factory.customer(f"c{n}") for n in range(COUNT)))
+        factory.announced(session, olga, paul)
+        for row in session.exec(select(Delivery).where(Delivery.kind == "staff_review_requested")):
+            session.delete(row)
+    provider = house.__dict__["transport"] = Provider()
+    return provider
+
+
+def _send(house: House, after: timedelta = timedelta()) -> int:
+    with clock.standing(SENT + after):
+        return deliver.run(house)
+
+
+def _states(house: House) -> list[tuple[str, int]]:
+    """The state and tries of each letter, once the log has been held against the rows."""
+    with house.database.reading() as session:
+        assert verify.chain(session) == []
+        return [(str(row.state), row.tries) for row in session.exec(select(Delivery).order_by(col(Delivery.id)))]
+
+
+def _all_arrived_once(house: House, provider: Provider) -> None:
+    assert [state for state, _ in _states(house)] == ["accepted"] * COUNT
+    assert len(provider.handed) == len(set(provider.handed)) == COUNT
+
+
+def test_all_leave_batch_after_batch(house: House, provider: Provider) -> None:
+    assert _send(house) == COUNT
+    assert provider.calls == 4
+    _all_arrived_once(house, provider)
+
+
+def test_where_the_lane_has_to_rest_what_was_claimed_ahead_is_put_back(house: House, provider: Provider) -> None:
+    provider.before = lambda call: Batch((), pause=30.0) if call == 2 else None
+    _send(house)
+    assert provider.calls == 2
+    assert sorted(_states(house)) == [("accepted", 1)] * 2 + [("queued", 0)] * 5
+    assert _send(house, timedelta(seconds=10)) == 0
+    assert _send(house, timedelta(seconds=31)) == 5
+    _all_arrived_once(house, provider)
+
+
+def test_a_worker_that_ends_in_the_middle_of_a_call_leaves_the_next_letters_in_the_queue(
+    house: House, provider: Provider
+) -> None:
+    class Ended(BaseException):
+        pass
+
+    def end(call: int) -> None:
+        raise Ended
+
+    provider.before = end
+    with pytest.raises(Ended):
+        _send(house)
+    assert sorted(_states(house)) == [("queued", 0)] * 5 + [("sending", 1)] * 2
+
+
+def test_where_the_next_letters_cannot_be_written_the_last_are_recorded_all_the_same(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, taken = deliver._taken, []
+
+    def second_fails(desk: Any) -> Any:
+        taken.append(desk)
+        if len(taken) == 2:
+            raise OperationalError("SELECT", {}, Exception("lock timeout"))
+        return inner(desk)
+
+    monkeypatch.setattr(deliver, "_taken", second_fails)
+    with pytest.raises(OperationalError):
+        _send(house)
+    assert sorted(_states(house)) == [("accepted", 1)] * 2 + [("queued", 0)] * 5
+    assert _send(house) == 5
+    _all_arrived_once(house, provider)
+
+
+def test_an_event_that_is_faster_than_the_answer_keeps_nothing_of_the_others_waiting(
+    house: House, provider: Provider
+) -> None:
+    def arrived(call: int) -> None:
+        if call != 1:
+            return
+        with house.database.transaction() as session:
+            first = session.exec(select(Delivery).where(Delivery.state == "sending").order_by(col(Delivery.id))).first()
+            assert first is not None
+            notices.happened(session, notices.Happening(first.ref, "", "sent", SENT, "first", "250 ok"),
+                             actor=Actor(Kind.PROVIDER, Door.WEBHOOK), now=SENT)
+
+    provider.before = arrived
+    _send(house)
+    assert sorted(state for state, _ in _states(house)) == ["accepted"] * (COUNT - 1) + ["delivered"]
+    assert len(set(provider.handed)) == COUNT
+
+
+def test_what_became_of_letters_is_written_down_once_more_where_the_database_let_go(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner, asked = deliveries.record, []
+
+    def flaky(*args: Any, **more: Any) -> Any:
+        asked.append(args)
+        if len(asked) in (1, 2):
+            raise OperationalError("UPDATE", {}, Exception("deadlock detected"))
+        return inner(*args, **more)
+
+    monkeypatch.setattr(deliveries, "record", flaky)
+    monkeypatch.setattr(deliver.time, "sleep", lambda seconds: None)
+    assert _send(house) == COUNT
+    _all_arrived_once(house, provider)
+
+
+def test_once_a_trial_letter_has_passed_the_others_follow_in_the_same_job(house: House, provider: Provider) -> None:
+    with house.database.transaction() as session:
+        lanes.note(session, "mailjet", halt="The key is suspended.", actor=factory.SYSTEM, now=SENT)
+    assert _send(house, timedelta(minutes=1)) == 0
+    assert _send(house, timedelta(minutes=6)) == COUNT
+    assert provider.calls == 4
+    _all_arrived_once(house, provider)
