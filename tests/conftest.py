@@ -82,7 +82,7 @@ def compiled_once() -> Iterator[None]:
     def opened(database: Database, url: str) -> None:
         opening(database, url)
         engine, first = database.engine, _engines.get(database.sqlite)
-        if first is None or not hasattr(first.dialect, "server_version_info"):
+        if first is None or getattr(first.dialect, "server_version_info", None) is None:
             _engines[database.sqlite] = engine
         else:
             engine.dialect, engine._compiled_cache = first.dialect, first._compiled_cache
