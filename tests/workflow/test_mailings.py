@@ -22,7 +22,6 @@ from notifier.domain.transfers import Transfer
 from notifier.house import House
 from notifier.jobs import deliver
 from notifier.mail.render import render
-from notifier.mail.transport import Batch, Message, Outcome, Verdict
 from notifier.tables import Blob, Change, ChangeItem, Delivery, Link, Notice, Setting
 from notifier.workflow import (
     blobs,
@@ -41,30 +40,12 @@ from notifier.workflow.links import Signer
 from notifier.workflow.mailings import Common, Mailing
 from tests import factory
 from tests.factory import NOW
+from tests.providers import Taking
 
 SENT = NOW + timedelta(minutes=3)
 TERMS: tuple[dict[str, Any], ...] = (
     {}, {"window_days": 45}, {"authorisation": "specific"}, {"day_kind": "business"}, {"zone": "America/New_York"},
 )
-
-
-class Taking:
-    """A transport that takes everything; the letters stay in `handed`."""
-
-    name, batch, looks = "mailjet", 50, True
-
-    def __init__(self) -> None:
-        self.handed: list[Message] = []
-
-    def send(self, messages: Sequence[Message]) -> Batch:
-        self.handed += messages
-        return Batch(tuple(Outcome(m.ref, Verdict.ACCEPTED, provider_id=m.ref[:8]) for m in messages))
-
-    def lookup(self, ref: str) -> Outcome | None:
-        return None
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
