@@ -70,8 +70,8 @@ def _note_rest(connection: Any, record: Any) -> None:
 
 
 def _ask_after_rest(connection: Any, record: Any, proxy: Any) -> None:
-    """A connection that has rested for a while is asked whether it still stands, and replaced where it does not. To ask
-    before each transaction, as the pool could, is a question for every fifth one that is put to the database."""
+    """A connection that has rested for a while is asked whether it still stands, and replaced where it does not. The
+    pool could ask before each transaction: one more answer to wait for in each, while a worker has many a second."""
     if time.monotonic() - record.info.get("rests_since", time.monotonic()) < RESTED:
         return
     try:
