@@ -17,11 +17,15 @@ from notifier import paths
 if TYPE_CHECKING:
     from alembic.config import Config
 
+LOCK_WAIT = 2000  # milliseconds: a page may be slow, it must not hang
+OPTIONS = f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC -c jit=off"
+"""What PostgreSQL is told of our connections. Its compiler takes a quarter of a second where it takes a statement for a
+long one; ours read a few rows of many."""
+
 ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 25_000}
 """A server that has gone without a word is noticed within half a minute, and not after TCP's two hours."""
 
 RESTED = 1.0  # seconds after which a connection is asked whether it still stands
-LOCK_WAIT = 2000  # milliseconds: a page may be slow, it must not hang
 
 
 class Database:
@@ -42,7 +46,7 @@ class Database:
                 url,
                 hide_parameters=True,  # what people wrote, and their addresses, do not belong into a log
                 pool_size=5,
-                connect_args={"connect_timeout": 2, "options": f"-c lock_timeout={LOCK_WAIT} -c timezone=UTC", **ALIVE},
+                connect_args={"connect_timeout": 2, "options": OPTIONS, **ALIVE},
             )
             event.listen(self.engine, "checkin", _note_rest)
             event.listen(self.engine, "checkout", _ask_after_rest)

@@ -115,17 +115,26 @@ Owed = Delivery | Claimed
 """A letter, as the table has it or as a worker claimed it."""
 
 _d, _c = table(Delivery).c, table(Contact).c
+
+
+def _barred(contact: sa.ColumnElement[bool], address: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    return sa.and_(_d.kind.not_in(sorted(TO_OUR_PEOPLE)), sa.or_(
+        sa.and_(_d.contact_id.is_not(None), contact), sa.and_(_d.contact_id.is_(None), address)))
+
+
 _BARRED = sa.select(_c.id).where(_c.barred_at.is_not(None))
-IS_BARRED = sa.and_(
-    _d.kind.not_in(sorted(TO_OUR_PEOPLE)),
-    sa.or_(sa.and_(_d.contact_id.is_not(None), _d.contact_id.in_(_BARRED)),
-           sa.and_(_d.contact_id.is_(None), _d.to_email.in_(_BARRED.with_only_columns(_c.email)))),
-)
+IS_BARRED = _barred(_d.contact_id.in_(_BARRED), _d.to_email.in_(_BARRED.with_only_columns(_c.email)))
 """A letter to an address that is written to no more (`workflow.withheld` cancels it); our own people's never are."""
 
+_MAY_LEAVE = sa.not_(_barred(*(
+    sa.select(sa.func.count(_c.barred_at)).where(same).scalar_subquery() > 0
+    for same in (_c.id == _d.contact_id, _c.email == _d.to_email))))
+"""The contrary, looked up letter by letter: for a set (EXISTS is one, too) PostgreSQL would read all the contacts there
+are, to claim fifty letters."""
+
 _DUE = (
-    sa.select(*(_d[name] for name in Claimed._fields if name != "lease"))
-    .where(_d.state == DeliveryState.QUEUED, _d.due_at <= sa.bindparam("now"), sa.not_(IS_BARRED))
+    sa.select(*(_d[name] for name in Claimed._fields if name != "lease"), lanes.IS_OPEN)
+    .where(_d.state == DeliveryState.QUEUED, _d.due_at <= sa.bindparam("now"), _MAY_LEAVE)
     # By `due_at` alone, as the index has it: a whole announcement is due at one moment, and must not be sorted.
     .order_by(_d.due_at).limit(sa.bindparam("most", type_=sa.Integer)).with_for_update(skip_locked=True)
 )
@@ -142,9 +151,11 @@ class Written:
 def lock_due(session: Session, limit: int, transport: str, *, now: datetime) -> list[Claimed]:
     """Up to `limit` letters that are due, as many as the transport's lane has room for, locked until the transaction
     ends. Several workers may call at once: PostgreSQL skips what another holds, SQLite lets one writer in at a time."""
-    rows: Sequence[Any] = session.execute(_DUE, {"now": now, "most": limit}).all()
-    lease = str(uuid4())
-    return [Claimed(*(*row, lease)) for row in rows[:lanes.room(session, transport, len(rows), now) if rows else 0]]
+    rows: Sequence[Any] = session.connection().execute(_DUE, {"now": now, "most": limit, "transport": transport}).all()
+    lease, room = str(uuid4()), len(rows)
+    if rows and not rows[0][-1]:
+        room = lanes.room(session, transport, room, now)
+    return [Claimed(*(*row[:-1], lease)) for row in rows[:room]]
 
 
 def take(
@@ -326,7 +337,7 @@ def due(session: Session, now: datetime) -> bool:
     """Whether any letter waits to be claimed."""
     return session.exec(
         select(Delivery.id).where(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_at) <= now,
-                                  sa.not_(IS_BARRED)).limit(1)
+                                  _MAY_LEAVE).limit(1)
     ).first() is not None
 
 

@@ -57,6 +57,13 @@ def free(session: Session, transport: str, now: datetime) -> bool:
 
 
 _l = table(Lane).c
+IS_OPEN = ~sa.exists().where(
+    _l.transport == sa.bindparam("transport"),
+    sa.or_(_l.failures > 0, _l.shut_at.is_not(None), _l.paused_until.is_not(None)),
+)
+"""Whether nothing ever stood in the way of the lane of this `transport` that is not mended: then all has room. To be
+asked along with something else."""
+
 _LANE = sa.select(_l.paused_until, _l.failures, _l.shut_at).where(_l.transport == sa.bindparam("transport"))
 
 

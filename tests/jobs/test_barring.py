@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from sqlmodel import col, select
 
 from notifier import clock
@@ -14,7 +15,7 @@ from notifier.domain.states import DeliveryState, NoticeState
 from notifier.house import House
 from notifier.jobs import deliver, events, sweep
 from notifier.tables import Contact, Delivery, Notice, ProviderPost
-from notifier.workflow import customers, people, verify
+from notifier.workflow import customers, deliveries, people, verify
 from notifier.workflow.customers import ContactEntry
 from tests import factory
 from tests.factory import NOW
@@ -107,3 +108,16 @@ def test_a_worker_rung_before_the_clock_has_looked_does_not_write_to_a_barred_ad
     with clock.standing(SENT):
         sweep.once(house)
     assert letters(house)[0] == (SHARED.email, "cancelled")
+
+
+def test_claiming_looks_up_the_contacts_of_the_letters_and_reads_no_others(house: House) -> None:
+    """Of a hundred thousand contacts nearly none is barred, and fifty letters are claimed at a time."""
+    if house.database.sqlite:
+        return  # keeps no count of what it reads; it has an index of those that are barred
+    announced(house, *(factory.customer(f"c{n:03}") for n in range(200)))
+    read = sa.text("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = 'contact'")
+    with house.database.transaction() as session:
+        before = session.execute(read).scalar_one()
+        assert len(deliveries.lock_due(session, 5, "outbox", now=LATER)) == 5
+        after = session.execute(read).scalar_one()
+    assert after - before <= 10, f"{after - before} contacts were read to claim 5 letters"
