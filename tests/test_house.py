@@ -46,9 +46,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "app": {"house", "web"},
 }
 THIRD_PARTIES = {
-    "domain": set(), "tables": {"sqlalchemy", "sqlmodel"},
+    "domain": set(), "tables": {"sqlalchemy", "sqlmodel", "orjson"},
     "workflow": {"sqlalchemy", "sqlmodel", "rfc8785", "argon2", "itsdangerous", "holidays", "tzdata", "yaml", "babel",
-                 "lxml", "openpyxl", "rapidfuzz", "idna"},
+                 "lxml", "openpyxl", "rapidfuzz", "idna", "orjson", "backports", "compression"},
     "feeds": {"feedgen", "jinja2", "lxml", "babel", "rfc8785"},
 }
 

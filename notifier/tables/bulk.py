@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.compiler import compiles
@@ -59,7 +59,7 @@ def insert_each(
         told: dict[str, Any] = {f"all_{name}": value for name, value in alike.items()}
         for name in filter(lambda name: isinstance(rows.c[name].type, sa.JSON), names):
             own, told[f"each_{name}"] = _numbered(own, names.index(name))
-        session.execute(_inserting(rows, tuple(names), tuple(alike)), {"own": own} | told)
+        session.execute(_inserting(rows, tuple(names), tuple(alike)), {"own": orjson.dumps(own).decode()} | told)
         return
     forms = {name: rows.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in alike}
     shared = {name: form(value) if (form := forms[name]) else value for name, value in alike.items()}
@@ -80,19 +80,29 @@ def _numbered(own: Sequence[tuple[Any, ...]], at: int) -> tuple[list[tuple[Any, 
 
 @lru_cache
 def _inserting(rows: sa.Table, names: tuple[str, ...], alike: tuple[str, ...]) -> sa.Insert:
-    given: Any = sa.func.json_array_elements(sa.bindparam("own", type_=sa.JSON)).column_valued("given")
-    own = []
-    for n, name in enumerate(names):
-        value, kind = given.op("->>")(sa.literal_column(str(n))), rows.c[name].type
-        if isinstance(kind, sa.JSON):
+    own = _from_json(rows, names)
+    for name in names:
+        if isinstance(rows.c[name].type, sa.JSON):  # a number from 1: which of `each_…` it is
             texts = sa.bindparam(f"each_{name}", type_=postgresql.ARRAY(sa.Text))
-            every = sa.select(sa.cast(texts, postgresql.ARRAY(kind))).scalar_subquery()
-            value = every[sa.cast(value, sa.Integer)]
-        elif not isinstance(getattr(kind, "impl", kind), sa.String):  # a text that is too long would be cut by a cast
-            value = sa.cast(value, kind)
-        own.append(value)
+            every = sa.select(sa.cast(texts, postgresql.ARRAY(rows.c[name].type))).scalar_subquery()
+            own[name] = every[own[name]]
     shared = [sa.bindparam(f"all_{name}", type_=rows.c[name].type) for name in alike]
-    return sa.insert(rows).from_select([*names, *alike], sa.select(*own, *shared), include_defaults=False)
+    return sa.insert(rows).from_select(
+        [*names, *alike], sa.select(*own.values(), *shared), include_defaults=False)
+
+
+def _from_json(rows: sa.Table, names: tuple[str, ...]) -> dict[str, Any]:
+    """PostgreSQL's reading of the JSON `own`, a list of lists: each column's value, a JSON column's as a number."""
+    text: Any = sa.bindparam("own", type_=sa.Text)
+    given: Any = sa.func.json_array_elements(sa.cast(text, sa.JSON)).column_valued("given")
+    read = {name: given.op("->>")(sa.literal_column(str(place))) for place, name in enumerate(names)}
+    for name, value in read.items():
+        kind = rows.c[name].type
+        if isinstance(kind, sa.JSON):
+            read[name] = sa.cast(value, sa.Integer)
+        elif not isinstance(getattr(kind, "impl", kind), sa.String):  # a text that is too long would be cut by a cast
+            read[name] = sa.cast(value, kind)
+    return read
 
 
 def update_each(
@@ -102,48 +112,39 @@ def update_each(
     """Writes to each row, which `own` names by its `id`, the values of its own, and those `alike` to all; only to rows
     whose columns are as `holding` says. All of `own` have the same members. Returns the ids of the rows written.
 
-    The rows' own values go along in one piece, as arrays (PostgreSQL) or as JSON (SQLite): one by one, fifty rows cost
-    four times as much.
+    The rows' own values (of any column but a JSON one) go along in one piece, as JSON: one by one, fifty rows cost four
+    times as much.
     """
     dialect, names = session.get_bind().dialect, tuple(own[0])
     told: dict[str, Any] = {f"is_{name}": value for name, value in holding.items()}
     told |= {f"all_{name}": value for name, value in (alike or {}).items()}
-    if dialect.name == "postgresql":
-        told |= {f"own_{name}": [each[name] for each in own] for name in names}
-    else:
-        stored = {name: _stored(rows.c[name].type, dialect) for name in names}
-        told["own"] = json.dumps([[stored[name](each[name]) for name in names] for each in own])
+    stored = [(name, _stored(rows.c[name].type, dialect)) for name in names]
+    told["own"] = orjson.dumps([[as_stored(each[name]) for name, as_stored in stored] for each in own]).decode()
     statement = _updating(rows, names, tuple(holding), tuple(alike or ()), dialect.name == "postgresql")
     return set(session.connection().execute(statement, told).scalars())
 
 
 def _stored(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Callable[[Any], Any]:
-    """How SQLite keeps a value of this type: numbers as they are, all else as text."""
+    """How a database takes a value of this type: numbers as they are, all else as text or as what JSON makes a text."""
     process = kind.dialect_impl(dialect).bind_processor(dialect)
     return process or (lambda value: value)
 
 
 @lru_cache
 def _updating(
-    rows: sa.Table, names: tuple[str, ...], holding: tuple[str, ...], alike: tuple[str, ...], arrays: bool
+    rows: sa.Table, names: tuple[str, ...], holding: tuple[str, ...], alike: tuple[str, ...], postgres: bool
 ) -> Any:
     def bound(prefix: str, name: str) -> Any:
         return sa.bindparam(f"{prefix}_{name}", type_=rows.c[name].type)
 
-    own = _from_arrays(rows, names) if arrays else _from_json(names)
+    own = _from_json(rows, names) if postgres else _from_json_in_sqlite(names)
     written = {name: own[name] for name in names if name != "id"} | {name: bound("all", name) for name in alike}
     held = [rows.c[name] == bound("is", name) for name in holding]
-    if not arrays:
+    if not postgres:
         held = [sa.func.likely(each) for each in held]  # or SQLite would find the rows by these, and not by their ids
     return sa.update(rows).where(rows.c.id == own["id"], *held).values(written).returning(rows.c.id)
 
 
-def _from_arrays(rows: sa.Table, names: tuple[str, ...]) -> Any:
-    arrays = [sa.bindparam(f"own_{name}", type_=postgresql.ARRAY(rows.c[name].type)) for name in names]
-    columns = [sa.column(name, rows.c[name].type) for name in names]
-    return sa.func.unnest(*arrays).table_valued(*columns).render_derived(name="given").c
-
-
-def _from_json(names: tuple[str, ...]) -> Mapping[str, Any]:
+def _from_json_in_sqlite(names: tuple[str, ...]) -> dict[str, Any]:
     given = sa.func.json_each(sa.bindparam("own", type_=sa.Text)).table_valued("value", name="given")
     return {name: sa.func.json_extract(given.c.value, f"$[{place}]") for place, name in enumerate(names)}

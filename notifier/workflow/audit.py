@@ -27,16 +27,7 @@ from notifier.domain.listing import moment
 from notifier.domain.people import Actor, Kind
 from notifier.domain.refusals import Refusal
 from notifier.domain.states import CHANGE, DELIVERY, NOTICE, OBJECTION, DeliveryState, Machine, Move, Need
-from notifier.tables import (
-    AuditDetail,
-    AuditEntry,
-    AuditHead,
-    Change,
-    Delivery,
-    DeliveryEventDetail,
-    Notice,
-    Objection,
-)
+from notifier.tables import AuditDetail, AuditEntry, AuditHead, Change, Delivery, DeliveryEventDetail, Notice, Objection
 from notifier.tables.base import table
 from notifier.tables.bulk import update_each
 from notifier.workflow import delivery_events, watched
@@ -342,17 +333,26 @@ def _seal(session: Session) -> None:
     if not drafts:
         return
     session.flush()
-    seq, last = session.execute(_HEAD).one()
+    connection = session.connection()
+    seq, last = connection.execute(_HEAD).one()
     entries, details = _chained(drafts, seq, last)
-    session.execute(sa.insert(table(AuditEntry)), entries)
+    head = {"to_seq": entries[-1]["seq"], "to_hash": entries[-1]["hash"]}
+    if len(entries) == 1 and connection.dialect.name == "postgresql":
+        connection.execute(_BOTH, entries[0] | head)
+    else:
+        connection.execute(sa.insert(table(AuditEntry)), entries)
+        connection.execute(_MOVE_HEAD, head)
     if details:
-        session.execute(sa.insert(table(AuditDetail)), details)
-    session.execute(_MOVE_HEAD, {"to": entries[-1]["seq"], "at": entries[-1]["hash"]})
+        connection.execute(sa.insert(table(AuditDetail)), details)
 
 
 _head = table(AuditHead).c
 _HEAD = sa.select(_head.seq, _head.hash).where(_head.id == 1).with_for_update()
-_MOVE_HEAD = sa.update(table(AuditHead)).where(_head.id == 1).values(seq=sa.bindparam("to"), hash=sa.bindparam("at"))
+_MOVE_HEAD = sa.update(table(AuditHead)).where(_head.id == 1).values(
+    seq=sa.bindparam("to_seq"), hash=sa.bindparam("to_hash"))
+# PostgreSQL does both in one go; nearly every transaction leaves a single entry.
+_BOTH = sa.insert(table(AuditEntry)).values(
+    {column.name: sa.bindparam(column.name) for column in table(AuditEntry).c}).add_cte(_MOVE_HEAD.cte("moved"))
 
 
 @event.listens_for(Session, "after_soft_rollback")

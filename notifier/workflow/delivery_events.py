@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlmodel import Session
 
@@ -31,7 +31,7 @@ def write(session: Session, events: Sequence[dict[str, Any]]) -> None:
         session.execute(sa.insert(table(DeliveryEvent)), events)
         return
     for first in range(0, len(ids), AT_ONCE):
-        session.execute(_events_of(with_letter), {
+        session.connection().execute(_events_of(with_letter), {
             **{name: one[name] for name in (*_ALIKE, "batch", "recorded_at")}, "those": ids[first:first + AT_ONCE]})
 
 
@@ -55,13 +55,10 @@ def leaf(event_row: Mapping[str, Any]) -> bytes:
     """What the Merkle tree covers of a DeliveryEvent: all but its id; the provider's words stand beside it. Events that
     name no letter read as they did before events could."""
     letter = {"letter": event_row["letter"]} if event_row["letter"] else {}
-    return _canonical({
+    # RFC 8785 of an object that holds nothing but strings and has its names in order, in a tenth of the library's time.
+    return orjson.dumps({
         "after": event_row["after"], "at": event_row["at"].isoformat(), "batch": event_row["batch"],
         "before": event_row["before"], "delivery": str(event_row["delivery_id"]), "key": event_row["key"],
         "kind": event_row["kind"], **letter, "notice_after": event_row["notice_after"],
         "notice_before": event_row["notice_before"],
-    }).encode()
-
-
-# RFC 8785 of an object that holds nothing but strings, and has its names in order: ten times as fast as the library.
-_canonical = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+    })

@@ -76,7 +76,7 @@ class Common:
 
     def refresh(self, session: Session) -> None:
         """To be called in every transaction before anything is taken from it."""
-        self.audit_head, *read = session.execute(_HEAD_AND_MARK).one()
+        self.audit_head, *read = session.connection().execute(_HEAD_AND_MARK).one()
         mark = tuple(read)
         if mark != self.mark or len(self.held) > MOST:
             self.mark, self.held = mark, {}
@@ -180,10 +180,14 @@ class _Batch:
         ids = sorted({row.notice_id for row in owed if row.notice_id is not None})
         self._notices: dict[int | None, Any] = {}
         self._parts: dict[int, list[Any]] = {}
-        for notice in session.execute(_NOTICES, {"ids": ids}):
+        self._standing_parts: dict[int, list[Any]] = {}
+        connection = session.connection()  # a session's own way of asking costs a third more, fifty times a second each
+        for notice in connection.execute(_NOTICES, {"ids": ids}):
             self._notices[notice.id] = notice
-        for part in session.execute(_PARTS, {"ids": ids}):  # read once they are locked, and as they are then
+        for part in connection.execute(_PARTS, {"ids": ids}):  # read once they are locked, and as they are then
             self._parts.setdefault(part.notice_id, []).append(part)
+            if part.withdrawn_at is None and part.superseded_at is None and part.freed_at is None:
+                self._standing_parts.setdefault(part.notice_id, []).append(part)
         windows = [row.window_id for row in self._notices.values() if row.window_id is not None]
         self._windows = {row.id: row for row in session.exec(
             select(NoticeWindow).where(col(NoticeWindow.id).in_(windows)))} if windows else {}
@@ -210,8 +214,7 @@ class _Batch:
                 if part.opens_window and part.consent == "" and part.released_at is None]
 
     def _standing(self, row: Claimed) -> list[Any]:
-        parts = self._parts.get(row.notice_id or 0, [])
-        standing = [p for p in parts if p.withdrawn_at is None and p.superseded_at is None and p.freed_at is None]
+        standing = self._standing_parts.get(row.notice_id or 0, [])
         if row.kind != LetterKind.WINDOW_CLOSING:
             return standing
         return [part for part in standing if not part.consent]

@@ -38,7 +38,7 @@ def of(session: Session, owed: Sequence[Claimed], now: datetime) -> dict[Key, in
     found = {} if fresh else _stored(session, owed)
     wanted = set(map(key, owed))
     if missing := [row.id for row in owed if key(row) not in found]:
-        made = session.execute(_making(session.get_bind().dialect.name), {"ids": missing, "now": now})
+        made = session.connection().execute(_making(session.get_bind().dialect.name), {"ids": missing, "now": now})
         found |= {(target, contact, email): number for target, contact, email, number in made}
     return found if wanted <= found.keys() else _stored(session, owed)
 
