@@ -190,6 +190,8 @@ def _to_fill(body: str) -> str:
 
 def _filled(form: _Form, own: Mapping[str, str]) -> Printed:
     body = "".join([piece if isinstance(piece, str) else piece.filled(own) for piece in form.text])
-    escaped = str(escape("\n".join(own.values()))).split("\n")  # no value holds a line's end
-    html = render.one_stop(form.html % dict(zip(own, escaped, strict=True)))
+    values = "\n".join(own.values())  # none holds a line's end
+    html = form.html % dict(zip(own, str(escape(values)).split("\n"), strict=True))
+    if ".." in values or ".\n" in values + "\n":  # the form itself has its stops right
+        html = render.one_stop(html)
     return Printed(Letter(form.subject, body, html, form.headers), form.common)

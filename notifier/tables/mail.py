@@ -147,7 +147,7 @@ class Blob(SQLModel, table=True):
 
     sha256: str = Field(primary_key=True, max_length=64)
     media_type: str = Field(max_length=100)
-    packing: str = Field(default="", max_length=8)  # "", "zlib", or "based": zlib with another blob as dictionary
+    packing: str = Field(default="", max_length=8)  # "", "zlib"; or with another blob as dictionary "zstd", "based"
     base_sha256: str = Field(default="", max_length=64, sa_column_kwargs={"server_default": ""})
     body: bytes = Field(sa_column=sa.Column(sa.LargeBinary, nullable=False))
     created_at: datetime
