@@ -17,7 +17,7 @@ from notifier import processes, supervisor
 from notifier import settings as environment
 from notifier.cli.acting import DEMO, migrated, shell
 from notifier.domain.refusals import Refusal
-from notifier.house import House, open_house
+from notifier.house import House, at_work, open_house
 from notifier.settings import Settings
 
 _UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
@@ -120,8 +120,12 @@ def worker(queue: str | None) -> int:
     if queue is None:
         # A folder of its own: a house run beside it holds the data directory itself.
         return supervisor.supervise(house.settings.data_dir / "workers", processes.workers())
+    from notifier.jobs import deliver
     from notifier.jobs import worker as hands
+    from notifier.jobs.queue import MAIL
 
+    if queue == MAIL:
+        deliver.get_ready(at_work())
     return hands.run(queue, house.redis_url)
 
 

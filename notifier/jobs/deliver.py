@@ -13,13 +13,15 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import OperationalError
 
 from notifier import clock
+from notifier.domain.letters import LEGAL_NOTICES
 from notifier.domain.people import Door, system
 from notifier.house import House, at_work
-from notifier.mail import transport
+from notifier.mail import render, transport
 from notifier.mail.forms import MOST, Press
 from notifier.mail.render import Letter
 from notifier.mail.transport import Batch, Message, Verdict
-from notifier.workflow import blobs, deliveries, lanes, mailings, notices, objections
+from notifier.settings import SettingsError
+from notifier.workflow import blobs, calendars, deliveries, lanes, mailings, notices, objections, settings
 from notifier.workflow.deliveries import Claimed, Outcome, Written
 from notifier.workflow.letters import Prepared
 from notifier.workflow.links import MASK
@@ -29,6 +31,18 @@ log = logging.getLogger("notifier.deliver")
 PATIENCE = 10.0  # seconds to wait, at the end, for a batch that is being written
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one: RQ costs some 5 ms a job
 ACTOR = system(Door.JOB)
+
+
+def get_ready(house: House) -> None:
+    """Loads what the first letters would wait for: templates, calendars, the transport's library. For a worker, before
+    it listens."""
+    render.load(LEGAL_NOTICES)
+    with house.database.reading() as session:
+        calendars.day_off(settings.default_terms(session))(clock.now().date())
+    try:
+        _ = house.transport
+    except SettingsError as why:
+        log.error("no letter will leave: %s", why)
 
 
 def deliver() -> int:

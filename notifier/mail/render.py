@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -110,6 +111,23 @@ def render(facts: Facts) -> Letter:
     return Letter(subject, fold(body), tight(html), headers(facts))
 
 
+def load(kinds: Iterable[LetterKind]) -> None:
+    """Reads what such letters are rendered from, in all languages, so that the first of them need not wait."""
+    own = [_template(kind, part) for kind in kinds for part in _PARTS]
+    for language in text.LANGUAGES:
+        text.day(date.min, language)  # with it comes all that is known of writing dates in this language
+        templates = text.environment(language)
+        for name in templates.list_templates(filter_func=lambda name: name.startswith("email/_")) + own:
+            templates.get_template(name)
+
+
+_PARTS = ("subject.txt", "body.txt", "body.html")
+
+
+def _template(kind: LetterKind, part: str) -> str:
+    return f"email/{kind.value}/{part}"
+
+
 def parts(facts: Facts) -> tuple[str, str, str]:
     """Subject, text and HTML as the templates give them, the text not folded yet, the HTML not tightened. Raises as
     `render`."""
@@ -118,11 +136,12 @@ def parts(facts: Facts) -> tuple[str, str, str]:
     told = _told(_printable(facts), language)
 
     def filled(part: str) -> str:
-        body = templates.get_template(f"email/{facts.kind.value}/{part}").render(told)
+        body = templates.get_template(_template(facts.kind, part)).render(told)
         return one_stop(body) if isinstance(facts, NoticeFacts) else body
 
-    told["subject"] = _subject(filled("subject.txt"))
-    return told["subject"], filled("body.txt"), filled("body.html")
+    subject, body, html = _PARTS
+    told["subject"] = _subject(filled(subject))
+    return told["subject"], filled(body), filled(html)
 
 
 def one_stop(body: str) -> str:

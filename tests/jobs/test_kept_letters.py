@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import timedelta
 
+import jinja2
 import pytest
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from notifier import clock
+from notifier import clock, text
 from notifier.domain.states import DeliveryState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
@@ -252,3 +255,51 @@ def test_letters_of_one_batch_are_kept_each_with_its_own_hash(announced: House) 
         letters = [blobs.letter(session, row.letter_sha256) for row in rows]
         assert [letter and letter["ref"] for letter in letters] == [row.ref for row in rows]
         assert verify.chain(session) == []
+
+
+def test_letters_packed_as_they_once_were_can_still_be_read_and_damaged_ones_are_none(house: House) -> None:
+    with house.database.transaction() as session:
+        olga, paul = factory.two_people(session)
+        factory.baseline(session)
+        factory.take_in(session, *map(factory.customer, "abcd"))
+        factory.announced(session, olga, paul)
+    _send(house, Provider(house))
+    with house.database.transaction() as session:
+        kept = session.exec(select(Blob).where(Blob.base_sha256 != "").order_by(col(Blob.sha256))).first()
+        assert kept is not None
+        assert kept.packing == blobs.ZSTD
+        body, base = blobs.body(session, kept.sha256), blobs.body(session, kept.base_sha256)
+        assert body is not None and base is not None
+        packer = zlib.compressobj(zdict=base)
+        once = packer.compress(body) + packer.flush()
+    assert blobs.unpacked(blobs.BASED, once, base) == body
+    for packing, packed in ((blobs.BASED, once), (blobs.ZSTD, kept.body), (blobs.ZLIB, zlib.compress(body))):
+        for damaged in (packed[:-3], b"", packed[:9] + b"\x00\xff" + packed[11:]):
+            assert blobs.unpacked(packing, damaged, base) != body
+    for packing, packed in ((blobs.BASED, once), (blobs.ZSTD, kept.body)):
+        assert blobs.unpacked(packing, packed, None) is None
+        assert blobs.unpacked(packing, packed, b"short") is None
+        assert blobs.unpacked(packing, packed, base[::-1]) != body
+
+
+def test_a_worker_that_got_ready_reads_no_template_when_the_first_letters_leave(
+    announced: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider = Provider(announced)
+    announced.__dict__["transport"] = provider
+    text.environment.cache_clear()
+    deliver.get_ready(announced)
+    asked = []
+    monkeypatch.setattr(jinja2.FileSystemLoader, "get_source",
+                        lambda loader, environment, name: asked.append(name) or pytest.fail(f"{name} is read now"))
+    assert _send(announced, provider) > 0
+    assert asked == [] and {message.subject for message in provider.handed}
+
+
+def test_a_worker_whose_transport_is_not_set_up_says_so_and_listens_all_the_same(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    unready = house.settings.model_copy(update={"mail_transport": "mailjet", "mailjet_api_key": ""})
+    with closing(House(unready)) as other:
+        deliver.get_ready(other)
+    assert "MAILJET_API_KEY" in caplog.text
