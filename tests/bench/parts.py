@@ -13,14 +13,20 @@ import select
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from notifier.db import Database
+from notifier.domain.letters import LetterKind, NoticeFacts
 from notifier.jobs import deliver
+from notifier.mail import render
+from notifier.mail.render import Letter
 from tests.bench import installation
+from tests.mail import sample_letters
 
 _client: list[Any] = []
 
@@ -28,9 +34,7 @@ _client: list[Any] = []
 def worker(folder: str, database_url: str, mailjet_url: str) -> dict[str, Any]:
     """Sends until the queue is dry, as the job does that a worker runs."""
     house = installation.house(Path(folder), database_url, mailjet_url, "redis://127.0.0.1:1/0")
-    with house.database.reading() as session:
-        session.execute(sa.text("SELECT 1"))
-    assert house.transport
+    deliver.get_ready(house)
     _wait()
     began, before, letters = time.monotonic(), _cpu(), 0
     memory = [_memory()]
@@ -41,17 +45,20 @@ def worker(folder: str, database_url: str, mailjet_url: str) -> dict[str, Any]:
             "memory": [memory[0], memory[1] if len(memory) > 1 else memory[0], memory[-1]]}
 
 
-def usual(redis_url: str, mailjet_url: str, count: str) -> dict[str, Any]:
-    """One RQ job and one call of the client per letter; nothing is rendered, nothing is written down."""
+def usual(redis_url: str, mailjet_url: str, count: str, job: str = "send_one") -> dict[str, Any]:
+    """One RQ job per letter, which renders it from its templates and hands it over by one call of the client; nothing
+    is looked up, nothing is written down. With the job `post_one` nothing is rendered either."""
     import redis
     from rq import Queue, SimpleWorker
 
     connection = redis.Redis.from_url(redis_url)
     queue = Queue("usual", connection=connection, serializer="json")
     for number in range(int(count)):
-        queue.enqueue_call("tests.bench.parts.send_one", (mailjet_url, number), result_ttl=5)
+        queue.enqueue_call(f"tests.bench.parts.{job}", (mailjet_url, number), result_ttl=5)
     at_work = SimpleWorker([queue], connection=connection, serializer="json")
     at_work.log_result_lifespan = False
+    for number in range(4):
+        _rendered(number)
     _wait()
     began, before = time.monotonic(), _cpu()
     at_work.work(burst=True, logging_level="ERROR")
@@ -59,12 +66,34 @@ def usual(redis_url: str, mailjet_url: str, count: str) -> dict[str, Any]:
 
 
 def send_one(mailjet_url: str, number: int) -> None:
-    """The job of `usual`."""
+    """The job of `usual`: the letter that we send, too."""
+    said = _rendered(number)
+    _post(mailjet_url, letter(number) | {"Subject": said.subject, "TextPart": said.text, "HTMLPart": said.html})
+
+
+def post_one(mailjet_url: str, number: int) -> None:
+    """The same without rendering."""
+    _post(mailjet_url, letter(number))
+
+
+def _rendered(number: int) -> Letter:
+    facts = _facts(installation.LANGUAGES[number % 4])
+    return render.render(replace(facts, to_name=f"Lea {number}", to_email=f"legal@c{number}.example"))
+
+
+@lru_cache
+def _facts(language: str) -> NoticeFacts:
+    found = sample_letters.facts(LetterKind.CHANGE_ANNOUNCED, language)
+    assert isinstance(found, NoticeFacts)
+    return found
+
+
+def _post(mailjet_url: str, message: dict[str, Any]) -> None:
     if not _client:
         from mailjet_rest import Client
 
         _client.append(Client(auth=("key", "secret"), version="v3.1", api_url=mailjet_url))
-    _client[0].send.create(data={"Messages": [letter(number)]})
+    _client[0].send.create(data={"Messages": [message]})
 
 
 def letter(number: int) -> dict[str, Any]:
