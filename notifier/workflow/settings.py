@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from notifier.domain.listing import Organisation
 from notifier.domain.people import Actor
@@ -107,8 +107,8 @@ def _flat(organisation: Organisation, terms: Terms, language: str, secrecy: bool
 
 
 def _under(session: Session, prefix: str, names: set[str]) -> dict[str, Any]:
-    rows = session.exec(select(Setting))
-    found = {row.key.removeprefix(prefix): row.value for row in rows if row.key.startswith(prefix)}
+    rows = session.exec(select(Setting.key, Setting.value).where(col(Setting.key).startswith(prefix)))
+    found = {key.removeprefix(prefix): value for key, value in rows}
     if not found:
         return {"legal_name": "", "address": "", "country": ""} if prefix == "organisation." else {}
     return {k: v for k, v in found.items() if k in names}
