@@ -10,7 +10,7 @@ LOCALE := notifier/locale
 export PORT
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo run test bench bench-send bench-import faults lint typecheck catalogues clean
+.PHONY: help demo run test bench bench-send bench-import faults long lint typecheck catalogues clean
 
 help:  ## this list
 	@echo "make <target>"
@@ -22,8 +22,11 @@ demo: $(VENV)/.demo-stamp  ## everything running on sample data, at http://127.0
 run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, workers and clock under one supervisor
 	@$(BIN)/notifier run
 
-test: $(VENV)/.test-stamp  ## every test, on SQLite and PostgreSQL (ARGS=… goes to pytest)
-	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+test: $(VENV)/.test-stamp  ## the tests, on SQLite and PostgreSQL (ARGS=… goes to pytest)
+	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults --ignore=tests/long -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
+
+long: $(VENV)/.test-stamp  ## the tests that take longest: a year of gates, every tampering, the wheel in an empty environment
+	@$(BIN)/python -m pytest tests/long -n auto $(ARGS)
 
 bench: bench-send bench-import  ## the measurements
 
