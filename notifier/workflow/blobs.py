@@ -11,7 +11,7 @@ import hashlib
 import json
 import sys
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -30,7 +30,11 @@ else:
     from backports import zstd
 
 LEVEL = 3  # of zlib's nine: six packs letters hardly better and takes three times as long
-FAST = 3  # of Zstandard's twenty-two: with a dictionary the next one takes twice as long for a tenth less
+# Of Zstandard's twenty-two levels: with a dictionary the next one takes twice as long for a tenth less.
+FAST: Mapping[int, int] = {
+    zstd.CompressionParameter.compression_level: 3,
+    zstd.CompressionParameter.checksum_flag: 1,  # a letter or a form that was altered shows when it is read
+}
 PLAIN, ZLIB, BASED, ZSTD = "", "zlib", "based", "zstd"  # Blob.packing; the last two with another blob as dictionary
 
 
@@ -54,8 +58,8 @@ class Base:
 
     @cached_property
     def _packer(self) -> Any:
-        # Reading the dictionary costs more than packing a letter with it.
-        return zstd.ZstdCompressor(FAST, zstd_dict=_dictionary(self.body).as_digested_dict)
+        # Reading the dictionary costs more than packing a letter with it; what was read takes up to a megabyte.
+        return zstd.ZstdCompressor(options=FAST, zstd_dict=_dictionary(self.body).as_digested_dict)
 
     def pack(self, body: bytes) -> bytes:
         """A letter's bytes, packed with this as the dictionary."""

@@ -10,6 +10,9 @@ from sqlmodel import SQLModel
 
 from notifier import db
 from notifier.db import Database
+from notifier.house import House
+from notifier.workflow import blobs
+from tests import factory
 
 
 def test_the_migrated_schema_is_the_one_of_the_tables(database_url: str) -> None:
@@ -28,3 +31,15 @@ def test_the_schema_goes_down_and_comes_up_again(database_url: str) -> None:
     db.migrate(database)
     assert db.is_current(database)
     database.close()
+
+
+def test_letters_can_be_read_after_going_down_and_up_again(house: House) -> None:
+    form = blobs.Base(b"Dear customer, we tell you of a new sub-processor. " * 40)
+    with house.database.transaction() as session:
+        bodies = {letter.sha256: body for n in range(3) for body in [form.body + str(n).encode()]
+                  for letter in [blobs.Letter.of(body, form)] if blobs.keep(session, [letter], factory.NOW) is None}
+    config = db.alembic_config(house.database)
+    for revision in ("0012", "0013", "0005", "head"):
+        (command.downgrade if revision in ("0012", "0005") else command.upgrade)(config, revision)
+    with house.database.reading() as session:
+        assert {sha256: blobs.body(session, sha256) for sha256 in bodies} == bodies
