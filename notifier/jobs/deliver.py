@@ -17,10 +17,9 @@ from notifier.domain.letters import LEGAL_NOTICES
 from notifier.domain.people import Door, system
 from notifier.house import House, at_work
 from notifier.mail import render, transport
-from notifier.mail.forms import MOST, Press
+from notifier.mail.forms import Press
 from notifier.mail.render import Letter
 from notifier.mail.transport import Batch, Message, Verdict
-from notifier.settings import SettingsError
 from notifier.workflow import blobs, calendars, deliveries, lanes, mailings, notices, objections, settings
 from notifier.workflow.deliveries import Claimed, Outcome, Written
 from notifier.workflow.letters import Prepared
@@ -28,6 +27,7 @@ from notifier.workflow.links import MASK
 from notifier.workflow.mailings import Common, Mailing
 
 log = logging.getLogger("notifier.deliver")
+PACKERS = 50  # dictionaries kept to pack letters with, of up to a megabyte each
 PATIENCE = 10.0  # seconds to wait, at the end, for a batch that is being written
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one: RQ costs some 5 ms a job
 ACTOR = system(Door.JOB)
@@ -36,13 +36,15 @@ ACTOR = system(Door.JOB)
 def get_ready(house: House) -> None:
     """Loads what the first letters would wait for: templates, calendars, the transport's library. For a worker, before
     it listens."""
-    render.load(LEGAL_NOTICES)
-    with house.database.reading() as session:
-        calendars.day_off(settings.default_terms(session))(clock.now().date())
-    try:
-        _ = house.transport
-    except SettingsError as why:
-        log.error("no letter will leave: %s", why)
+    def days_off() -> None:
+        with house.database.reading() as session:
+            calendars.day_off(settings.default_terms(session))(clock.now().date())
+
+    for load in (lambda: render.load(LEGAL_NOTICES), days_off, lambda: house.transport):
+        try:
+            load()
+        except Exception:  # letters that need it will say so, each for itself
+            log.exception("a worker begins that is not ready for all letters")
 
 
 def deliver() -> int:
@@ -78,7 +80,7 @@ class _Desk:
         if common is None:
             return None
         if id(common) not in self.bases:
-            if len(self.bases) > MOST:
+            if len(self.bases) > PACKERS:
                 self.bases.clear()
             nobodys = replace(message, ref="", to_email="", to_name="", subject=common.subject, text=common.text,
                               html=common.html)

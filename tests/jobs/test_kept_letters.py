@@ -17,7 +17,7 @@ from notifier.domain.states import DeliveryState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
-from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, Notice
+from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, Notice, Setting
 from notifier.workflow import blobs, deliveries, verify
 from tests import factory
 from tests.factory import NOW
@@ -275,11 +275,14 @@ def test_letters_packed_as_they_once_were_can_still_be_read_and_damaged_ones_are
     assert blobs.unpacked(blobs.BASED, once, base) == body
     for packing, packed in ((blobs.BASED, once), (blobs.ZSTD, kept.body), (blobs.ZLIB, zlib.compress(body))):
         for damaged in (packed[:-3], b"", packed[:9] + b"\x00\xff" + packed[11:]):
-            assert blobs.unpacked(packing, damaged, base) != body
+            assert blobs.unpacked(packing, damaged, base) is None
     for packing, packed in ((blobs.BASED, once), (blobs.ZSTD, kept.body)):
         assert blobs.unpacked(packing, packed, None) is None
         assert blobs.unpacked(packing, packed, b"short") is None
-        assert blobs.unpacked(packing, packed, base[::-1]) != body
+        assert blobs.unpacked(packing, packed, base[::-1]) is None
+        for place in range(0, len(base), 97):
+            altered = base[:place] + bytes([base[place] ^ 1]) + base[place + 1:]
+            assert blobs.unpacked(packing, packed, altered) in (None, body)  # a letter need not use every byte of it
 
 
 def test_a_worker_that_got_ready_reads_no_template_when_the_first_letters_leave(
@@ -296,10 +299,21 @@ def test_a_worker_that_got_ready_reads_no_template_when_the_first_letters_leave(
     assert asked == [] and {message.subject for message in provider.handed}
 
 
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"mail_transport": "mailjet", "mailjet_api_key": ""}, "MAILJET_API_KEY"),
+    ({"mail_transport": "smtp", "smtp_url": "smtp://host:notaport"}, "NOTIFIER_SMTP_URL"),
+])
 def test_a_worker_whose_transport_is_not_set_up_says_so_and_listens_all_the_same(
-    house: House, caplog: pytest.LogCaptureFixture
+    house: House, caplog: pytest.LogCaptureFixture, wrong: dict[str, str], said: str
 ) -> None:
-    unready = house.settings.model_copy(update={"mail_transport": "mailjet", "mailjet_api_key": ""})
-    with closing(House(unready)) as other:
+    with closing(House(house.settings.model_copy(update=wrong))) as other:
         deliver.get_ready(other)
-    assert "MAILJET_API_KEY" in caplog.text
+    assert said in caplog.text
+
+
+def test_a_worker_that_knows_no_calendar_listens_all_the_same(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    with house.database.transaction() as session:
+        session.execute(sa.update(Setting).where(col(Setting.key) == "terms.holiday_sets")
+                        .values(value=["XX"]))
+    deliver.get_ready(house)
+    assert "not ready" in caplog.text
