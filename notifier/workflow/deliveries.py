@@ -243,6 +243,12 @@ def _accept(
 LEFT = frozenset({"accept", "doubt"})
 """Moves after which a letter has left, or may have: their events name the letter."""
 
+def left_by(row: Delivery, action: str) -> str:
+    """The letter that an event's move has to name: what the provider tells of one in a worker's hands has left, and the
+    worker may have died before it said so."""
+    return row.letter_sha256 if action and row.state == DeliveryState.SENDING else ""
+
+
 _ACTION = {"accepted": "accept", "refused": "fail", "later": "requeue", "held": "requeue", "uncertain": "doubt"}
 _KEPT = ("last_words", "provider_id", "provider_uuid", "handed_at")
 _HELD = (

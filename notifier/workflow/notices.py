@@ -135,7 +135,8 @@ def _step(session: Session, event: Happening, delivery: Delivery, notice: Notice
 def _take(session: Session, steps: Sequence[_Step], actor: Actor, now: datetime) -> None:
     """Moves and records, then whatever follows. No two of the steps are about one delivery or one notice."""
     audit.move_batch(session, [
-        BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action)
+        BatchMove(s.delivery, s.action, s.event.at, s.event.key, s.event.words, s.event.raw, s.notice, s.notice_action,
+                  letter=deliveries.left_by(s.delivery, s.action))
         for s in steps
     ], actor=actor, now=now)
     mailboxes.arrived(session, {s.delivery.to_email: s.event.at for s in steps if s.action == "deliver"},

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from notifier import clock, text
+from notifier.domain.people import Actor, Door, Kind
 from notifier.domain.states import DeliveryState
 from notifier.house import House
 from notifier.jobs import deliver, doubts, sweep
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
 from notifier.tables import Blob, Contact, Delivery, DeliveryEvent, Notice, Setting
-from notifier.workflow import blobs, deliveries, verify
+from notifier.workflow import blobs, deliveries, notices, verify
 from tests import factory
 from tests.factory import NOW
 
@@ -170,6 +171,29 @@ def test_each_doubt_is_looked_into_afresh(announced: House) -> None:
     assert len(provider.handed) == 2
 
 
+def test_an_event_of_a_letter_whose_worker_died_over_it_names_that_letter(announced: House) -> None:
+    """Sent a second time, with another text, and taken; nobody but the provider can tell."""
+    provider = Provider(announced, Verdict.UNCERTAIN, None)
+    _send(announced, provider)
+    for minutes in (1, 12):
+        with clock.standing(SENT + timedelta(minutes=minutes)):
+            doubts.run(announced)
+    with announced.database.transaction() as session:  # the log goes on, and letters print its head
+        factory.take_in(session, factory.customer("z"))
+    with pytest.raises(Killed):
+        _send(announced, provider, timedelta(minutes=13))
+    with announced.database.transaction() as session:
+        row = _letters(session)[0]
+        left = session.scalars(sa.select(col(DeliveryEvent.letter)).where(
+            col(DeliveryEvent.delivery_id) == row.id, col(DeliveryEvent.letter) != "")).all()
+        assert row.state == DeliveryState.SENDING and left and row.letter_sha256 not in left
+        notices.happened(session, notices.Happening(row.ref, "", "sent", SENT, "first", "250 ok"),
+                         actor=factory.SYSTEM, now=SENT + timedelta(minutes=14))
+    with announced.database.reading() as session:
+        assert _letters(session)[0].state == DeliveryState.DELIVERED
+        assert verify.chain(session) == []
+
+
 def test_what_may_succeed_later_has_failed_after_five_days_and_the_next_contact_is_written_to(announced: House) -> None:
     provider = Provider(announced, *[Verdict.LATER] * 90)
     for hours in range(0, 24 * 6, 3):
@@ -208,9 +232,6 @@ def test_a_worker_held_up_for_longer_than_its_lease_sends_nothing_of_what_it_cla
 def test_an_event_faster_than_the_providers_answer_still_leaves_the_letters_hash_in_the_log(
     announced: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from notifier.domain.people import Actor, Door, Kind
-    from notifier.workflow import notices
-
     inner = deliver._record
 
     def late(*args: object) -> None:
