@@ -6,7 +6,6 @@ import re
 import textwrap
 from dataclasses import replace
 from datetime import date
-from itertools import cycle
 
 import pytest
 from hypothesis import given, settings
@@ -58,11 +57,11 @@ def test_a_letter_from_a_form_is_the_letter(kind: LetterKind) -> None:
     press, from_forms, number = Press(), 0, 0
     for language in LANGUAGES:
         facts = _facts(kind, language)
-        for name, signed_on in zip(NASTY * len(DAYS), cycle(DAYS), strict=False):  # each name meets each day
-            number += 1
-            other = NASTY[(number + number // len(NASTY)) % len(NASTY)]  # beside it another one each time
-            from_forms += _same(press, _for(facts, name, other, signed_on, number))
-    assert from_forms > number / 8, from_forms / number
+        for name in NASTY * 2:
+            for signed_on in DAYS:
+                number += 1
+                from_forms += _same(press, _for(facts, name, NASTY[number % len(NASTY)], signed_on, number))
+    assert from_forms > number / 5, from_forms / number
 
 
 @settings(max_examples=150, deadline=None)
