@@ -3,7 +3,8 @@ resource of v3, and the events Mailjet posts back. It checks what Mailjet checks
 took, counts every POST, and fails in the ways a provider and a network fail.
 
 As a process: `python -m tests.mailjet_standin --port 8025 --events-url URL --events-auth user:password`
-prints its own URL and posts events for what it takes, with `--unruly` every one twice and each batch backwards.
+prints its own URL and posts events for what it takes, those of 40 letters together, with `--unruly` every one twice and
+each body first backwards.
 What becomes of a letter is told by its address: `bounce…@`, `soft…@`, `blocked…@`, `late…@` (delivered, then
 returned) and `spam…@` meet that fate, all others are delivered. Another process drives it by POST
 /standin/orders (a JSON object of attributes: plan, lookups, mode, delay …) and sees by GET /standin/taken.
@@ -14,7 +15,6 @@ from __future__ import annotations
 import argparse
 import base64
 import json
-import queue
 import re
 import signal
 import threading
@@ -37,6 +37,7 @@ _FORBIDDEN = {
     "domainkey-status", "received", "received-spf", "authentication-results", "user-agent", "x-mailer",
     "date", "message-id", "list-id", "x-feedback-id", "x-csa-complaints",
 }
+TOGETHER = 40  # letters whose events come in one body
 _BOUNCE = {"bounce": ("recipient", "user unknown"), "soft": ("recipient", "mailbox full")}
 _BLOCKED = {"blocked": ("mailjet", "preblocked"), "duplicate": ("mailjet", "duplicate in campaign")}
 _STATUS = {"bounce": "hardbounced", "soft": "softbounced", "open": "opened"}
@@ -83,7 +84,7 @@ class MailjetStandIn:
         self.payloads: list[Any] = []
         self.seen: list[dict[str, str]] = []
         self.taken: list[Taken] = []
-        self.new: queue.SimpleQueue[Taken] = queue.SimpleQueue()
+        self.untold: deque[Taken] = deque()
         self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._by_ref: dict[str, list[Taken]] = {}
@@ -144,8 +145,9 @@ class MailjetStandIn:
             return self._get(headers, path)
         if path == "/standin/taken":
             with self._lock:
-                return Answer(200, {"posts": self.posts, "gets": self.gets, "plan": list(self.plan), "taken": [
-                    {"ref": t.custom_id, "email": t.email, "duplicate": t.duplicate} for t in self.taken]})
+                return Answer(200, {
+                    "posts": self.posts, "gets": self.gets, "plan": list(self.plan), "untold": len(self.untold),
+                    "taken": [{"ref": t.custom_id, "email": t.email, "duplicate": t.duplicate} for t in self.taken]})
         if path == "/standin/orders":
             self._obey(json.loads(raw))
             return Answer(200, {})
@@ -240,7 +242,7 @@ class MailjetStandIn:
             )
             self.taken.append(taken)
             self._by_ref.setdefault(ref, []).append(taken)
-        self.new.put(taken)
+        self.untold.append(taken)
         return {
             "Status": "success", "CustomID": ref, "Cc": [], "Bcc": [],
             "To": [{
@@ -330,17 +332,22 @@ def _problem(message: Any) -> dict[str, Any] | None:
 
 
 def _post_events(standin: MailjetStandIn, url: str, auth: tuple[str, str] | None, unruly: bool) -> None:
-    """Groups what was taken and posts the events, again until they are answered with 200, as Mailjet does."""
-    waiting: list[dict[str, Any]] = []
+    """Posts the events of what was taken, body after body, each until it is answered with 200, as Mailjet does."""
     while not standin.stopping.wait(0.2):
-        while not standin.new.empty() and len(waiting) < 1000:
-            waiting += standin.events_for(standin.new.get())
-        told = [*reversed(waiting), *waiting] if unruly else waiting
-        try:
-            if waiting and standin.deliver_events(url, auth, told) == [200]:
-                waiting = []
-        except requests.RequestException:
-            continue
+        while body := [standin.untold[n] for n in range(min(TOGETHER, len(standin.untold)))]:
+            events = [event for taken in body for event in standin.events_for(taken)]
+            while not _told(standin, url, auth, [*reversed(events), *events] if unruly else events):
+                if standin.stopping.wait(0.2):
+                    return
+            for _ in body:
+                standin.untold.popleft()
+
+
+def _told(standin: MailjetStandIn, url: str, auth: tuple[str, str] | None, events: list[dict[str, Any]]) -> bool:
+    try:
+        return standin.deliver_events(url, auth, events) == [200]
+    except requests.RequestException:
+        return False
 
 
 def main() -> None:
