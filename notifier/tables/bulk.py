@@ -94,7 +94,8 @@ def _inserting(rows: sa.Table, names: tuple[str, ...], alike: tuple[str, ...]) -
 def _from_json(rows: sa.Table, names: tuple[str, ...]) -> dict[str, Any]:
     """PostgreSQL's reading of the JSON `own`, a list of lists: each column's value, a JSON column's as a number."""
     text: Any = sa.bindparam("own", type_=sa.Text)
-    given: Any = sa.func.json_array_elements(sa.cast(text, sa.JSON)).column_valued("given")
+    # JSONB: read once, and not anew for every column
+    given: Any = sa.func.jsonb_array_elements(sa.cast(text, postgresql.JSONB)).column_valued("given")
     read = {name: given.op("->>")(sa.literal_column(str(place))) for place, name in enumerate(names)}
     for name, value in read.items():
         kind = rows.c[name].type

@@ -70,7 +70,7 @@ class Correction(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("change_id", "n"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    change_id: int = Field(foreign_key="change.id", index=True)
+    change_id: int = Field(foreign_key="change.id")
     n: int
     at: datetime
     words: str = Field(max_length=4000)
@@ -128,7 +128,7 @@ class AudienceRow(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("announcement_id", "customer_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    announcement_id: int = Field(foreign_key="announcement.id", index=True)
+    announcement_id: int = Field(foreign_key="announcement.id")
     customer_id: int = Field(foreign_key="customer.id", index=True)
     included: bool
     why: str = Field(max_length=40)

@@ -23,6 +23,8 @@ class Delivery(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("kind", "subject_kind", "subject_id", "to_email", "attempt"),
         Index("ix_delivery_claim", "state", "due_at"),
+        Index("ix_delivery_provider_id", "provider_id", sqlite_where=sa.text("provider_id <> ''"),
+              postgresql_where=sa.text("provider_id <> ''")),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -45,7 +47,7 @@ class Delivery(SQLModel, table=True):
     lease: str = Field(default="", max_length=36)
     leased_until: datetime | None = None
     transport: str = Field(default="", max_length=12)
-    provider_id: str = Field(default="", max_length=40, index=True)
+    provider_id: str = Field(default="", max_length=40)
     provider_uuid: str = Field(default="", max_length=40)
     handed_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -130,7 +132,7 @@ class Link(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     kind: str = Field(max_length=12)  # of `workflow.links.PREFIX`
-    target_id: int = Field(index=True)
+    target_id: int
     contact_id: int | None = Field(default=None, foreign_key="contact.id")
     email: str = Field(default="", max_length=254)
     nonce: str = Field(default="", max_length=36)

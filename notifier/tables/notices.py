@@ -30,7 +30,7 @@ class Notice(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     uid: str = Field(unique=True, max_length=36)
-    announcement_id: int = Field(foreign_key="announcement.id", index=True)
+    announcement_id: int = Field(foreign_key="announcement.id")
     customer_id: int = Field(foreign_key="customer.id", index=True)
     state: NoticeState = Field(sa_column=state_column(NoticeState, "notice_state"))
     terms: dict[str, Any] = Field(sa_column=json_column())
@@ -58,7 +58,7 @@ class NoticeChange(SQLModel, table=True):
     __table_args__ = (UniqueConstraint("notice_id", "change_id"),)
 
     id: int | None = Field(default=None, primary_key=True)
-    notice_id: int = Field(foreign_key="notice.id", index=True)
+    notice_id: int = Field(foreign_key="notice.id")
     change_id: int = Field(foreign_key="change.id", index=True)
     consent: str = Field(default="", max_length=3)  # yes | no | "" not answered
     consent_at: datetime | None = None

@@ -353,7 +353,8 @@ def find(session: Session, ref: str, provider_id: str, *, lock: bool = True) -> 
     query = query.with_for_update() if lock else query
     found = session.exec(query.where(Delivery.ref == ref)).first() if ref else None
     if found is None and provider_id:
-        found = session.exec(query.where(Delivery.provider_id == provider_id)).first()
+        known = _d.provider_id != sa.literal_column("''")  # said, so that its index can be used: it holds no other
+        found = session.exec(query.where(_d.provider_id == provider_id, known)).first()
     return found
 
 

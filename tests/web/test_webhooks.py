@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlmodel import select
 
@@ -99,6 +100,28 @@ def test_a_sent_event_gives_the_notice_at_the_moment_mailjet_names(
     assert int(notice.given_at.timestamp()) == event["time"]
     assert notice.proof is not None
     assert "250 2.0.0 OK" in notice.proof["words"]
+
+
+def test_an_event_that_lost_our_reference_finds_its_letter_by_the_providers_own_id_and_that_by_an_index(
+    client: FlaskClient, house: House
+) -> None:
+    with house.database.transaction() as session:
+        letter = session.exec(select(Delivery).where(Delivery.kind == "change_announced")).one()
+        letter.provider_id = str(2**55)
+    searched: list[str] = []
+    sa.event.listen(house.database.engine, "before_cursor_execute", lambda *args: searched.append(args[2]))
+    assert _post(client, {**_event(house, "sent"), "CustomID": ""}) == 200
+    _digest(house)
+    assert _notice(house).state == NoticeState.GIVEN
+    condition = next(text for text in searched if "delivery.provider_id = " in text).partition("WHERE")[2]
+    with house.database.transaction() as session:
+        explain = "EXPLAIN QUERY PLAN"
+        if not house.database.sqlite:
+            session.execute(sa.text("SET LOCAL enable_seqscan = off"))
+            explain, condition = "EXPLAIN", condition.replace("%(provider_id_1)s::VARCHAR", "?")
+        asked = condition.partition("FOR UPDATE")[0].replace("?", "'36028797018963968'")
+        plan = session.execute(sa.text(f"{explain} SELECT * FROM delivery WHERE {asked}")).all()
+        assert "ix_delivery_provider_id" in str(plan), (asked, plan)
 
 
 def test_a_hard_bounce_fails_the_notice_and_a_soft_one_waits(client: FlaskClient, house: House) -> None:

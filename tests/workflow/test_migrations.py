@@ -43,3 +43,14 @@ def test_letters_can_be_read_after_going_down_and_up_again(house: House) -> None
         (command.downgrade if revision in ("0012", "0005") else command.upgrade)(config, revision)
     with house.database.reading() as session:
         assert {sha256: blobs.body(session, sha256) for sha256 in bodies} == bodies
+
+
+def test_no_index_repeats_how_another_one_begins() -> None:
+    """Every letter and notice pays for each index of its table, several times over."""
+    for table in SQLModel.metadata.sorted_tables:
+        whole = [tuple(index.columns.keys()) for index in table.indexes
+                 if index.dialect_options["postgresql"]["where"] is None]
+        whole += [tuple(rule.columns.keys()) for rule in table.constraints
+                  if isinstance(rule, sa.PrimaryKeyConstraint | sa.UniqueConstraint)]
+        for one in whole:
+            assert sum(other[:len(one)] == one for other in whole) == 1, f"{table.name}: {one}"
