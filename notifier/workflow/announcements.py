@@ -21,7 +21,7 @@ from notifier.tables import Announcement, AnnouncementChange, AudienceRow, Chang
 from notifier.workflow import audience, audit, changes, deliveries, listing, notices, rolls, settings
 from notifier.workflow.audience import Seat
 from notifier.workflow.earliest import Earliest, deciding, earliest, refuse_early
-from notifier.workflow.rolls import Roll
+from notifier.workflow.rolls import Part, Roll
 from notifier.workflow.tellings import tell_reached
 
 
@@ -212,18 +212,18 @@ def litter(session: Session) -> int | None:
     ).first()
 
 
-def draft(session: Session, announcement: Announcement, now: datetime) -> list[Seat]:
-    """The next part of a roll that was begun, read only; empty once it reaches the last customer. Before the first it
-    looks at all customers, so that what cannot be announced is refused before anything is written: Refusal
-    start_too_early, no_notice_contact (naming every customer)."""
+def draft(session: Session, announcement: Announcement, now: datetime, *, behind: int | None = None) -> Part:
+    """The next part of a roll that was begun, read only; empty once it reaches the last customer. `behind` the customer
+    of that id where the part before is only being written. Before the first it looks at all customers, so that nothing
+    is written of what is refused: Refusal start_too_early, no_notice_contact (naming every customer)."""
     concerned = concerned_by(session, announcement)
     services, today = _scope(session, concerned, now)
-    after = rolls.written_up_to(session, announcement.id or 0)
+    after = rolls.written_up_to(session, announcement.id or 0) if behind is None else behind
     if not after:
         _survey(session, concerned, now)
     part = list(islice(audience.seats(session, services, today, after=after), rolls.PART))
     rolls.refuse_unreachable(part)
-    return part
+    return Part(after, part)
 
 
 def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> None:
@@ -239,14 +239,14 @@ def _survey(session: Session, concerned: Sequence[Change], now: datetime) -> Non
         rolls.refuse_unreachable(audience.seats(session, services, today))
 
 
-def write_part(session: Session, number: int, part: Sequence[Seat], *, now: datetime) -> bool:
-    """Writes a part that `draft` gave. False, and nothing is written, where somebody else was faster: the roll goes
-    further by now, or the announcement is made or given up."""
+def write_part(session: Session, number: int, part: Part, *, now: datetime) -> bool:
+    """Writes a part that `draft` gave. False, and nothing is written, where the roll does not end where the part begins
+    (somebody else was faster), or the announcement is made or given up."""
     announcement = _lock(session, number)
-    if announcement is None or rolls.written_up_to(session, number) >= part[0].customer.id:
+    if announcement is None or rolls.written_up_to(session, number) != part.behind:
         return False
     opens = any(c.opens_window for c in concerned_by(session, announcement))
-    rolls.write(session, announcement, part, opens, now)
+    rolls.write(session, announcement, part.seats, opens, now)
     return True
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
@@ -44,21 +44,30 @@ from notifier.workflow import audience, deliveries, notices, written
 from notifier.workflow.audience import Seat, Standing
 
 Each = TypeVar("Each", Seat, Standing)
+Told = Mapping[str, tuple[list[int], str]]
 PART = 4000  # customers a transaction writes: some tenths of a second, in which other writers wait
 
 
 @dataclass(frozen=True)
 class Roll:
     """A whole roll: the hash over its lines, how many are in and out, and the terms of those that are in. `data` marks
-    the customers it was read from; once they have changed it is another. `rows` is what the log will be told of its
-    notices and letters, where that was read already."""
+    the customers it was read from; once they have changed it is another. `rows` gives what the log will be told of its
+    notices and letters (`told_of`), where somebody reads that; what it leaves out the last transaction reads."""
 
     sha256: str
     included: int
     left_out: int
     terms: frozenset[Terms]
     data: str = ""
-    rows: Mapping[str, tuple[list[int], str]] = field(default_factory=dict)
+    rows: Callable[[], Told] = dict
+
+
+class Part(NamedTuple):
+    """The customers of a roll `behind` the one of that id (0: its beginning), in order of their ids: so many as one
+    transaction writes."""
+
+    behind: int
+    seats: Sequence[Seat]
 
 
 def begin(
@@ -163,7 +172,7 @@ def close(session: Session, announcement: Announcement, roll: Roll, now: datetim
     ).returning(*written.columns("notice_change"))).all()
     deliveries.release_held(session, number, now=now)
     told = written.digest([sorted(made, key=itemgetter(0))])
-    written.shown_before(session, number, {**roll.rows, "notice_change": told})
+    written.shown_before(session, number, {**roll.rows(), "notice_change": told})
 
 
 def of(seats: Sequence[Seat]) -> Roll:
@@ -180,27 +189,33 @@ def checked(session: Session, announcement: Announcement, services: Iterable[str
     """The written roll, held against the customers as they are now; None where it does not reach the last of them yet.
 
     Raises Refusal roll_changed where a customer written earlier would be told otherwise by now: in or out, or by
-    other terms. So what is made known is true at the moment it is made known, however long the writing took.
+    other terms; and where one before its end is not on it, whose own transaction was slower than others' behind it.
+    So what is made known is true at the moment it is made known, however long the writing took.
     """
-    data = fingerprint(session)
+    data, end = fingerprint(session), written_up_to(session, announcement.id or 0)
     hashed, included, count, changed = _Hash(), 0, 0, 0
     terms: dict[int, Terms] = {}
     same: dict[tuple[int, str], bool] = {}
     for part in parts(audience.standings(session, frozenset(services), today)):
         lines, frozen = _written(session, announcement.id or 0, part[0].customer_id, part[-1].customer_id)
         for number, why, own, _ in part:
-            if number not in lines:
+            if number > end:
                 return None
             owed = why in rules.INCLUDED
-            changed += lines[number] != why or not _still(same, own if owed else None, frozen.get(number))
+            changed += lines.get(number) != why or not _still(same, own if owed else None, frozen.get(number))
             hashed.add(number, owed, str(why))
             included, count = included + owed, count + 1
             if owed:
                 terms[id(own)] = own
     if changed:
         raise Refusal("roll_changed", count=changed)
-    rows = {name: written.shown(session, name, announcement.id or 0) for name in ("notice", "delivery")}
-    return Roll(hashed.hex(), included, count - included, frozenset(terms.values()), data, rows)
+    return Roll(hashed.hex(), included, count - included, frozenset(terms.values()), data)
+
+
+def told_of(session: Session, number: int) -> Told:
+    """What the log will be told of the notices and letters of announcement `number`, which its last transaction does
+    not touch: a second and more of reading where there are very many."""
+    return {name: written.shown(session, name, number) for name in ("notice", "delivery")}
 
 
 def _still(same: dict[tuple[int, str], bool], own: Terms | None, copy: str | None) -> bool:

@@ -82,8 +82,8 @@ def _steps(house: House, number: int) -> None:
     for _ in range(number):
         with house.database.reading() as session:
             begun = announcements.unfinished(session)[0]
-        with clock.standing(LATER):
-            announce.step(house, begun)
+        with clock.standing(LATER), announce.Writer(house) as writer:
+            writer.step(begun)
 
 
 def _owed(session: Session, made: Announcement) -> list[tuple[Any, ...]]:
@@ -225,8 +225,8 @@ def test_wherever_it_ends_somebody_else_goes_on(
             begun = announcements.unfinished(session)
         if not begun:
             break
-        with _dying(house, monkeypatch, committed), clock.standing(LATER):
-            announce.step(house, begun[0])
+        with _dying(house, monkeypatch, committed), clock.standing(LATER), announce.Writer(house) as writer:
+            writer.step(begun[0])
         if not committed:
             _steps(house, 1)
     _whole(house, ref)
@@ -325,6 +325,52 @@ def test_a_customer_that_changed_meanwhile_is_not_told_what_is_no_longer_so(wait
     with house.database.transaction() as session:
         again = announcements.announce(session, [ref], actor=paul, now=LATER)
         assert again.included == 8
+
+
+def test_a_customer_whose_row_was_slower_than_the_one_behind_it_is_not_passed_over(
+    waiting: tuple[House, str, Actor]
+) -> None:
+    house, ref, paul = waiting
+    with house.database.transaction() as session:  # two imports at once: one took the earlier ids and is not done yet
+        factory.take_in(session, factory.customer("slow"), factory.customer("quick"))
+    with house.database.transaction() as session:
+        slow = customers.get(session, "slow")
+        kept = [(row, dict(session.execute(sa.select(row.__table__).where(number == slow.id)).mappings().one()))
+                for row, number in ((Customer, Customer.id), (CustomerService, CustomerService.customer_id),
+                                    (Contact, Contact.customer_id))]
+        for row, values in reversed(kept):
+            session.execute(sa.delete(row.__table__).where(*(
+                column == values[column.name] for column in row.__table__.primary_key.columns)))
+    _begin(house, ref, paul)
+    _steps(house, 4)  # all twelve
+    with house.database.transaction() as session:
+        for row, values in kept:
+            session.execute(sa.insert(row.__table__).values(values))
+    _refused(house, "customers changed")
+    with house.database.transaction() as session:
+        assert announcements.announce(session, [ref], actor=paul, now=LATER).included == 11
+
+
+def test_a_part_read_ahead_is_not_written_where_the_roll_ends_elsewhere_by_then(
+    waiting: tuple[House, str, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, ref, paul = waiting
+    _begin(house, ref, paul)
+    with house.database.reading() as session:
+        (begun,) = announcements.unfinished(session)
+        last = session.exec(select(sa.func.max(Customer.id))).one()
+        ahead = announcements.draft(session, begun, LATER, behind=last - 3)
+    with house.database.transaction() as session:
+        assert len(ahead.seats) == 3
+        assert not announcements.write_part(session, begun.id or 0, ahead, now=LATER)
+    with clock.standing(LATER), announce.Writer(house) as slow:
+        assert not slow.step(begun)
+        monkeypatch.setattr(rolls, "PART", 5)  # somebody else's parts are longer
+        _steps(house, 1)
+        assert not slow.step(begun)
+    monkeypatch.undo()
+    assert _run(house) == 1
+    _whole(house, ref)
 
 
 def test_a_change_withdrawn_meanwhile_is_not_announced(waiting: tuple[House, str, Actor]) -> None:

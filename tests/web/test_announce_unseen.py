@@ -34,7 +34,8 @@ def half_way(office: Office, monkeypatch: pytest.MonkeyPatch) -> tuple[Office, s
     assert "A-1 is being written. Nobody sees it before it is whole." in page
     with office.house.database.reading() as session:
         begun = announcements.unfinished(session)[0]
-    announce.step(office.house, begun)
+    with announce.Writer(office.house) as writer:
+        writer.step(begun)
     return office, ref
 
 
