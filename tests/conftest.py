@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sqlite3
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import ExitStack
@@ -52,6 +53,12 @@ class _Servers:
     def pytest_testnodedown(self, node: Any) -> None:
         """A process of the run has ended: its servers were the run's."""
         _used.extend(getattr(node, "workeroutput", {}).get("servers", []))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays until the end: nobody need look through it for garbage again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
