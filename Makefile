@@ -25,7 +25,7 @@ run: $(VENV)/.demo-stamp  ## one machine, for real: database, Redis, web, worker
 test: $(VENV)/.test-stamp  ## the tests, on SQLite and PostgreSQL (ARGS=… goes to pytest)
 	@$(BIN)/python -m pytest --ignore=tests/bench --ignore=tests/faults --ignore=tests/long -n auto --dist loadscope --no-loadscope-reorder $(ARGS)
 
-long: $(VENV)/.test-stamp  ## the tests that take longest: a year of gates, every tampering, forms of letters, the wheel
+long: $(VENV)/.test-stamp  ## the tests that take longest: a year of gates, every tampering, forms of letters, the demo, the wheel
 	@$(BIN)/python -m pytest tests/long -n auto $(ARGS)
 
 bench: bench-send bench-import  ## the measurements
