@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 
 import sqlalchemy as sa
@@ -116,9 +117,11 @@ class Writer:
         return _finish(self._house, announcement, replace(roll, rows=rows.result))
 
     def _part(self, announcement: Announcement) -> Part:
+        """The next part, read ahead or now. A refusal ahead may be older than the part before it: it is asked anew."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead[0] == announcement.id:
-            return ahead[1].result()
+            with suppress(Refusal):
+                return ahead[1].result()
         return _read(self._house, announcement, None)
 
     def _write(self, announcement: Announcement, part: Part) -> None:

@@ -373,6 +373,51 @@ def test_a_part_read_ahead_is_not_written_where_the_roll_ends_elsewhere_by_then(
     _whole(house, ref)
 
 
+def test_on_postgresql_each_part_is_read_while_the_one_before_is_written_and_on_sqlite_none(
+    waiting: tuple[House, str, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, ref, paul = waiting
+    _begin(house, ref, paul)
+    read: list[int | None] = []
+    inner = announcements.draft
+
+    def draft(*args: Any, behind: int | None = None) -> rolls.Part:
+        read.append(behind)
+        if len(read) == 3 and behind:
+            raise Refusal("start_missing")  # true when it was read, and no longer
+        return inner(*args, behind=behind)
+
+    monkeypatch.setattr(announcements, "draft", draft)
+    assert _run(house) == 1
+    made = _whole(house, ref)
+    with house.database.reading() as session:
+        roll = list(session.exec(select(AudienceRow.customer_id).where(AudienceRow.announcement_id == made.id)
+                                 .order_by(AudienceRow.customer_id)))
+    ahead = [roll[2], roll[5], None, roll[8], roll[10]]
+    assert read == [None, *([None] * 4 if house.database.sqlite else ahead)]
+
+
+def test_where_the_log_cannot_be_told_of_the_rows_nothing_is_made_known_and_the_next_goes_on(
+    waiting: tuple[House, str, Actor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house, ref, paul = waiting
+    _begin(house, ref, paul)
+
+    def unread(*_: object) -> rolls.Told:
+        raise OSError("the database is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rolls, "told_of", unread)
+        with pytest.raises(OSError, match="gone"):
+            _run(house)
+    with house.database.reading() as session:
+        assert len(announcements.unfinished(session)) == 1
+        assert session.exec(select(NoticeChange)).all() == []
+        assert verify.chain(session) == []
+    assert _run(house) == 1
+    _whole(house, ref)
+
+
 def test_a_change_withdrawn_meanwhile_is_not_announced(waiting: tuple[House, str, Actor]) -> None:
     house, ref, paul = waiting
     _begin(house, ref, paul)

@@ -1,4 +1,4 @@
-"""indexes that cost every letter a write and were not read
+"""indexes that cost every letter a write and that another one can serve for
 
 Revision: 0014
 Revises: 0013
