@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Generator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from threading import Lock
 
 from sqlalchemy.exc import OperationalError
 
@@ -28,6 +30,7 @@ from notifier.workflow.mailings import Common, Mailing
 
 log = logging.getLogger("notifier.deliver")
 PACKERS = 50  # dictionaries kept to pack letters with, of up to a megabyte each
+AHEAD = 2  # batches being written while one leaves: while one waits for the database, the other is composed
 PATIENCE = 10.0  # seconds to wait, at the end, for a batch that is being written
 MINUTE = 60.0  # seconds a job goes on before it rings for the next one: RQ costs some 5 ms a job
 ACTOR = system(Door.JOB)
@@ -68,12 +71,14 @@ def run(house: House) -> int:
 
 @dataclass(frozen=True)
 class _Desk:
-    """What a job keeps from batch to batch: what letters share, and the forms they are filled into."""
+    """What a job keeps from batch to batch: what letters share, and the forms they are filled into. Whoever is at it is
+    at it `alone`; in that time it waits for no lock of the database that another batch could hold for longer."""
 
     house: House
     common: Common = field(default_factory=Common)
     press: Press = field(default_factory=Press)
     bases: dict[int, tuple[Letter, blobs.Base]] = field(default_factory=dict)
+    alone: Lock = field(default_factory=Lock)
 
     def base(self, message: Message, common: Letter | None) -> blobs.Base | None:
         """What the message is packed with: all it has in common with others of its form."""
@@ -126,8 +131,8 @@ class _Taken:
 def _batches(house: House, until: float) -> Generator[_Taken, None, None]:
     """Batch after batch while letters are due, and until the moment `until` of the machine's own clock.
 
-    The next batch is claimed and written while the last one leaves: neither waits for the other. Not so on SQLite,
-    which lets one writer in at a time; nor where one claimed and never sent could not be told from one that was.
+    The next batches are claimed and written while one leaves: none waits for another. Not so on SQLite, which lets one
+    writer in at a time; nor where one claimed and never sent could not be told from one that was.
     """
     desk = _Desk(house)
     if house.transport.looks and not house.database.sqlite:
@@ -138,23 +143,30 @@ def _batches(house: House, until: float) -> Generator[_Taken, None, None]:
 
 
 def _ahead(desk: _Desk, until: float) -> Generator[_Taken, None, None]:
-    """Batches, each begun when the one before is given out. One that is not asked for any more is put back."""
-    writer = ThreadPoolExecutor(1, "letters")
+    """Batches, so many of them begun before the first is given out. Those not asked for any more are put back."""
+    writers = ThreadPoolExecutor(AHEAD, "letters")
+    coming: deque[tuple[int, Future[_Taken]]] = deque()  # each with how many batches had been given out when it began
+    given = 0
 
-    def begun() -> Future[_Taken] | None:
-        return writer.submit(_taken, desk) if time.monotonic() < until else None
+    def begin(most: int) -> None:
+        while len(coming) < most and time.monotonic() < until:
+            coming.append((given, writers.submit(_taken, desk)))
 
-    coming = begun()
+    begin(AHEAD)
     try:
-        while coming is not None and (taken := coming.result()).count:
-            coming = begun()
-            yield taken
-            if coming is not None and not coming.result().count:
-                coming = begun()  # since nothing was due, an answer may have opened the lane or queued a letter
+        while coming:
+            since, future = coming.popleft()
+            taken = future.result()
+            if taken.count:
+                begin(AHEAD)
+                yield taken
+                given += 1
+            elif since < given:
+                begin(1)  # since nothing was due, an answer may have opened the lane or queued a letter
     finally:
-        if coming is not None:
-            _not_wanted(desk.house, coming)
-        writer.shutdown(wait=False, cancel_futures=True)
+        for _, future in coming:
+            _not_wanted(desk.house, future)
+        writers.shutdown(wait=False, cancel_futures=True)
 
 
 def _not_wanted(house: House, coming: Future[_Taken]) -> None:
@@ -180,11 +192,12 @@ def _taken(desk: _Desk) -> _Taken:
         due = deliveries.lock_due(session, way.batch, way.name, now=now)
         if not due:
             return _Taken()
-        mailing = mailings.prepare(session, due, house.sender, desk.common, now)
+        with desk.alone:
+            mailing = mailings.prepare(session, due, house.sender, desk.common, now)
+            left = {row.ref for row in (*mailing.moot, *mailing.busy)}
+            claimed = [row for row in due if row.ref not in left]
+            ready = _composed(desk, claimed, mailing)
         deliveries.cancel(session, mailing.moot, actor=ACTOR, now=now)
-        left = {row.ref for row in (*mailing.moot, *mailing.busy)}
-        claimed = [row for row in due if row.ref not in left]
-        ready = _composed(desk, claimed, mailing)
         deliveries.take(session, claimed, {ref: one.written for ref, one in ready.items()}, way.name, actor=ACTOR,
                         now=now, held_for=held_for)
     for one in ready.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -77,6 +78,26 @@ def _all_arrived_once(house: House, provider: Provider) -> None:
 def test_all_leave_batch_after_batch(house: House, provider: Provider) -> None:
     assert _send(house) == COUNT
     assert provider.calls == 4
+    _all_arrived_once(house, provider)
+
+
+def test_two_batches_are_written_while_one_leaves_and_on_sqlite_none(house: House, provider: Provider) -> None:
+    most = 2 if house.database.sqlite else 6
+    seen: list[int] = []
+
+    def look(call: int) -> None:
+        if call > 1:
+            return
+        for _ in range(200):
+            with house.database.reading() as session:
+                seen.append(len(session.exec(select(Delivery).where(Delivery.state == "sending")).all()))
+            if seen[-1] >= 6 or (house.database.sqlite and len(seen) > 20):
+                return
+            time.sleep(0.02)
+
+    provider.before = look
+    assert _send(house) == COUNT
+    assert seen[-1] == most
     _all_arrived_once(house, provider)
 
 
