@@ -72,7 +72,7 @@ def run(house: House) -> int:
 @dataclass(frozen=True)
 class _Desk:
     """What a job keeps from batch to batch: what letters share, and the forms they are filled into. Whoever is at it is
-    at it `alone`; in that time it waits for no lock of the database that another batch could hold for longer."""
+    at it `alone`, and waits there for nobody who could be waiting for it."""
 
     house: House
     common: Common = field(default_factory=Common)
@@ -155,8 +155,9 @@ def _ahead(desk: _Desk, until: float) -> Generator[_Taken, None, None]:
     begin(AHEAD)
     try:
         while coming:
-            since, future = coming.popleft()
+            since, future = coming[0]  # until it is here it may still have to be put back
             taken = future.result()
+            coming.popleft()
             if taken.count:
                 begin(AHEAD)
                 yield taken
@@ -164,14 +165,14 @@ def _ahead(desk: _Desk, until: float) -> Generator[_Taken, None, None]:
             elif since < given:
                 begin(1)  # since nothing was due, an answer may have opened the lane or queued a letter
     finally:
+        writers.shutdown(wait=False)
         for _, future in coming:
             _not_wanted(desk.house, future)
-        writers.shutdown(wait=False, cancel_futures=True)
 
 
 def _not_wanted(house: House, coming: Future[_Taken]) -> None:
-    """Puts a batch back that was begun and is not to leave. One whose database does not answer is left to its lease:
-    a job whose time is up must end."""
+    """Puts a batch back that was begun and is not to leave. One whose database does not answer, or takes it back no
+    more, is left to its lease: a job whose time is up must end."""
     try:
         why = coming.exception(PATIENCE)
     except TimeoutError:
@@ -179,8 +180,11 @@ def _not_wanted(house: House, coming: Future[_Taken]) -> None:
         return
     if why is not None:
         log.error("the next letters could not be written", exc_info=why)
-    else:
+        return
+    try:
         _put_back(house, coming.result())
+    except OperationalError:
+        log.exception("letters written ahead could not be put back")
 
 
 def _taken(desk: _Desk) -> _Taken:

@@ -31,9 +31,9 @@ ROUTES: dict[str, str] = {
     "notifier.jobs.own_pages.answer": DESK,
 }
 
-# Seconds; more than a job's minute and the slowest call to a provider together (by Mailjet two calls of half a minute):
-# by SMTP that is a run of 20 seconds, and for its last letter three replies of 15 and a verdict of 45.
-JOB_TIMEOUT = 200
+# Seconds; more than a job's minute and the slowest calls to a provider together (by Mailjet three of half a minute): by
+# SMTP that is a run of 20 seconds, and for its last letter three replies of 15 and a verdict of 45.
+JOB_TIMEOUT = 240
 TIMEOUTS = {"notifier.jobs.imports.proceed": 900}  # a hundred thousand customers are one transaction
 FAILURE_TTL = 24 * 3600  # seconds a failed job can be looked at; RQ's default is a year
 RESULT_TTL = 5  # seconds; results stand in the database

@@ -34,7 +34,7 @@ IS_HELD = sa.and_(col(Delivery.state) == DeliveryState.QUEUED, col(Delivery.due_
 """A letter of an announcement that is still being written: nobody sees it, nobody may claim it."""
 
 LEASE = timedelta(minutes=5)
-"""How long a worker may hold claimed letters; longer than the two slowest calls to a provider by far: letters may be
+"""How long a worker may hold claimed letters; longer than the three slowest calls to a provider by far: letters may be
 claimed while the ones before them leave."""
 
 SILENT = timedelta(hours=2)

@@ -18,6 +18,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from itsdangerous import BadSignature, URLSafeSerializer
 from itsdangerous.encoding import base64_encode
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from notifier.domain.refusals import Refusal
@@ -83,18 +84,20 @@ def _code(key: str, nonce: str) -> str:
 def ensure(
     session: Session, kind: str, target_id: int, *, contact_id: int | None, email: str = "", now: datetime
 ) -> Link:
-    """The standing link of this kind for a contact (or an address), made on first use."""
-    found = session.exec(
-        select(Link).where(
-            Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id, Link.email == email,
-            Link.nonce == "",
-        )
-    ).first()
-    if found is None:
-        found = Link(kind=kind, target_id=target_id, contact_id=contact_id, email=email, created_at=now)
-        session.add(found)
-        session.flush()
-    return found
+    """The standing link of this kind for a contact (or an address), made on first use. Two who make it at once both get
+    the one that was made."""
+    standing = select(Link).where(Link.kind == kind, Link.target_id == target_id, Link.contact_id == contact_id,
+                                  Link.email == email, Link.nonce == "")
+    found = session.exec(standing).first()
+    if found is not None:
+        return found
+    made = Link(kind=kind, target_id=target_id, contact_id=contact_id, email=email, created_at=now)
+    try:
+        with session.begin_nested():
+            session.add(made)
+    except IntegrityError:
+        return session.exec(standing).one()
+    return made
 
 
 def open_link(session: Session, signer: Signer, kind: str, token: str, now: datetime) -> Link:

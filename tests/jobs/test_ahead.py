@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -16,8 +18,8 @@ from notifier.domain.people import Actor, Door, Kind
 from notifier.house import House
 from notifier.jobs import deliver
 from notifier.mail.transport import Batch, Message, Outcome, Verdict
-from notifier.tables import Delivery
-from notifier.workflow import deliveries, lanes, notices, verify
+from notifier.tables import Contact, Delivery
+from notifier.workflow import deliveries, lanes, links, notices, verify
 from tests import factory
 from tests.factory import NOW
 from tests.providers import Taking
@@ -126,6 +128,62 @@ def test_a_worker_that_ends_in_the_middle_of_a_call_leaves_the_next_letters_in_t
     assert sorted(_states(house)) == [("queued", 0)] * 5 + [("sending", 1)] * 2
 
 
+def test_a_worker_whose_time_is_up_while_it_waits_for_letters_puts_them_back(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TimeIsUp(BaseException):
+        pass
+
+    asked: list[float | None] = []
+
+    class Waited(ThreadPoolExecutor):
+        def submit(self, *args: Any, **more: Any) -> Future[Any]:
+            future = super().submit(*args, **more)
+            inner = future.result
+
+            def result(timeout: float | None = None) -> Any:
+                asked.append(timeout)
+                if len(asked) == 1:
+                    raise TimeIsUp
+                return inner(timeout)
+
+            future.result = result  # type: ignore[method-assign]
+            return future
+
+    monkeypatch.setattr(deliver, "ThreadPoolExecutor", Waited)
+    if house.database.sqlite:  # waits for nobody
+        assert _send(house) == COUNT
+        return
+    with pytest.raises(TimeIsUp):
+        _send(house)
+    assert provider.calls == 0 and _states(house) == [("queued", 0)] * COUNT
+
+
+def test_one_batch_that_cannot_be_put_back_keeps_no_other_from_it(
+    house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ended(BaseException):
+        pass
+
+    def end(call: int) -> None:
+        raise Ended
+
+    inner, asked = deliver._put_back, []
+
+    def first_fails(*args: Any) -> None:
+        asked.append(args)
+        if len(asked) == 1:
+            raise OperationalError("UPDATE", {}, Exception("lock timeout"))
+        inner(*args)
+
+    monkeypatch.setattr(deliver, "_put_back", first_fails)
+    provider.before = end
+    with pytest.raises(Ended):
+        _send(house)
+    sending = 2 if house.database.sqlite else 4  # those that may have left, and those left to their lease
+    assert sorted(_states(house)) == [("queued", 0)] * (COUNT - sending) + [("sending", 1)] * sending
+
+
 def test_where_the_next_letters_cannot_be_written_the_last_are_recorded_all_the_same(
     house: House, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,6 +219,26 @@ def test_an_event_that_is_faster_than_the_answer_keeps_nothing_of_the_others_wai
     _send(house)
     assert sorted(state for state, _ in _states(house)) == ["accepted"] * (COUNT - 1) + ["delivered"]
     assert len({m.ref for m in provider.handed}) == COUNT
+
+
+def test_a_link_that_two_make_at_once_is_one_and_fails_neither(house: House, provider: Provider) -> None:
+    with house.database.reading() as session:
+        contact = session.exec(select(Contact.id)).first()
+    together, found = threading.Barrier(2), []
+
+    def make() -> None:
+        together.wait(10)
+        with house.database.transaction() as session:
+            link = links.ensure(session, links.CASE, 7, contact_id=contact, now=SENT)
+            time.sleep(0.3)  # the other one asks before this one is committed
+        found.append(link.id)
+
+    makers = [threading.Thread(target=make) for _ in range(2)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join(20)
+    assert len(found) == 2 and len(set(found)) == 1
 
 
 def test_what_became_of_letters_is_written_down_once_more_where_the_database_let_go(
